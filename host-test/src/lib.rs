@@ -1,0 +1,1 @@
+//! Hosts and shared helpers for tests and benchmarks.

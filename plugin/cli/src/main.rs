@@ -1,0 +1,2 @@
+//! The `logtriage` command.
+fn main() {}

@@ -1,0 +1,3 @@
+//! engine
+mod template;
+pub use template::{MAX_TEMPLATE, Masker, TemplateId};

@@ -1,0 +1,125 @@
+//! What a byte is to the scanner.
+
+/// The role of a byte, decided by one table look-up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Class {
+    /// Every punctuation mark that has no role of its own.
+    Other,
+    /// White space and every control character.
+    Space,
+    /// ASCII letters, `_`, `$` and every byte of a non-ASCII character.
+    Letter,
+    Digit,
+    /// `-` and `.`: inside a token they join, at its ends they are punctuation.
+    Joint,
+    Quote,
+    Slash,
+    Equals,
+    OpenAngle,
+    /// `[` and `(`.
+    OpenBracket,
+    /// `]` and `)`.
+    CloseBracket,
+}
+
+const CLASSES: [Class; 256] = table();
+static CLASS: [Class; 256] = CLASSES;
+
+const fn table() -> [Class; 256] {
+    let mut classes = [Class::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            0..=b' ' | 0x7f => Class::Space,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x80..=0xff => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            b'-' | b'.' => Class::Joint,
+            b'"' | b'\'' => Class::Quote,
+            b'/' | b'\\' => Class::Slash,
+            b'=' => Class::Equals,
+            b'<' => Class::OpenAngle,
+            b'[' | b'(' => Class::OpenBracket,
+            b']' | b')' => Class::CloseBracket,
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    classes
+}
+
+#[inline]
+pub(super) fn class(byte: u8) -> Class {
+    CLASS[byte as usize]
+}
+
+/// What [`token_kind`] says of a digit.
+pub(super) const DIGIT: u8 = 1;
+/// What [`token_kind`] says of a dot.
+pub(super) const DOT: u8 = 2;
+
+static TOKEN_KIND: [u8; 256] = token_kinds();
+
+const fn token_kinds() -> [u8; 256] {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match CLASSES[byte] {
+            Class::Digit => DIGIT,
+            Class::Joint if byte as u8 == b'.' => DOT,
+            Class::Joint => 4,
+            Class::Letter => 8,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+}
+
+/// One bit for what a byte is in a token; 0 outside.
+#[inline]
+pub(super) fn token_kind(byte: u8) -> u8 {
+    TOKEN_KIND[byte as usize]
+}
+
+/// Letters, digits and joints: what a token is made of.
+#[inline]
+pub(super) fn in_token(byte: u8) -> bool {
+    matches!(class(byte), Class::Letter | Class::Digit | Class::Joint)
+}
+
+/// Letters and digits: what a quote inside a word (`don't`) stands between.
+#[inline]
+pub(super) fn in_word(byte: u8) -> bool {
+    matches!(class(byte), Class::Letter | Class::Digit)
+}
+
+/// The byte at `at`, or 0 beyond the end (0 is white space to the scanner).
+#[inline]
+pub(super) fn at(text: &[u8], at: usize) -> u8 {
+    text.get(at).copied().unwrap_or(0)
+}
+
+/// How many bytes from `from` on satisfy `test`.
+#[inline]
+pub(super) fn run(text: &[u8], from: usize, test: impl Fn(u8) -> bool) -> usize {
+    text.get(from..).unwrap_or_default().iter().take_while(|b| test(**b)).count()
+}
+
+/// How many ASCII digits start at `from`.
+#[inline]
+pub(super) fn digits(text: &[u8], from: usize) -> usize {
+    run(text, from, |b| b.is_ascii_digit())
+}
+
+/// How many bytes of white space start at `from`.
+#[inline]
+pub(super) fn spaces(text: &[u8], from: usize) -> usize {
+    run(text, from, |b| class(b) == Class::Space)
+}
+
+/// `text[from..to]`, or nothing where that does not exist.
+#[inline]
+pub(super) fn part(text: &[u8], from: usize, to: usize) -> &[u8] {
+    text.get(from..to).unwrap_or_default()
+}

@@ -1,0 +1,108 @@
+//! Template masking: the message with its variable parts replaced by masks.
+//!
+//! ```text
+//! Failed password for root from 203.0.113.7 port 4711 ssh2
+//! Failed password for <*> from <ip> port <num> ssh2
+//! ```
+//!
+//! Deterministic and stateless: one pass over the first line of the message, no regular
+//! expressions, no learned state. The same message gives the same template in every process, so a
+//! template can key caches, journals and fleets.
+//!
+//! * Words stay. Values that their own shape gives away (numbers, times, addresses, paths, ids)
+//!   become a mask named after the shape; values that syntax gives away (`key=value`, `user NAME`,
+//!   `"quoted"`) become `<*>`.
+//! * What decides the meaning stays: the class of an HTTP status (`<5xx>`), whether an exit code is
+//!   zero (`0` or `<nonzero>`), a count of zero failures (`0 errors`), the value of keys such as
+//!   `level=`, `status=` or `msg=`.
+//! * A list of values becomes one mask, whatever its length.
+//! * Masking a template gives the template again.
+//! * Values that look like secrets never survive: every value with digits is masked, and so is what
+//!   follows a key such as `password` or `token`.
+//!
+//! A template is UTF-8 of at most [`MAX_TEMPLATE`] bytes; bytes that are not UTF-8 become U+FFFD.
+
+mod chars;
+mod scan;
+mod value;
+mod words;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A template is cut, on a character boundary, after this many bytes.
+pub const MAX_TEMPLATE: usize = 1024;
+
+/// Masks messages into one reused buffer.
+///
+/// ```
+/// use logtriage_engine::Masker;
+/// let mut masker = Masker::default();
+/// assert_eq!(masker.mask(b"took 31 ms for 10.0.0.7:8080"), "took <dur> for <ip>");
+/// ```
+#[derive(Debug, Default)]
+pub struct Masker {
+    out: String,
+}
+
+impl Masker {
+    /// The template of `message`; valid until the next call.
+    pub fn mask(&mut self, message: &[u8]) -> &str {
+        let line = scan::first_line(message);
+        let mut out = std::mem::take(&mut self.out).into_bytes();
+        if memchr::memchr(scan::ESCAPE, line).is_some() {
+            mask_plain(&scan::without_escapes(line), &mut out);
+        } else {
+            mask_plain(line, &mut out);
+        }
+        // What is not UTF-8 was replaced before, so nothing is replaced here.
+        self.out = String::from_utf8(out).unwrap_or_default();
+        &self.out
+    }
+}
+
+/// Words are copied byte for byte, so the template is UTF-8 where the line is.
+fn mask_plain(line: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let mut cut = scan::mask_into(line, out);
+    if std::str::from_utf8(out).is_err() {
+        out.clear();
+        cut = scan::mask_into(String::from_utf8_lossy(line).as_bytes(), out);
+    }
+    if cut {
+        settle(out);
+    }
+}
+
+/// The cut may have taken away what a decision before it rested on: a template that was cut is
+/// masked again until it stays.
+fn settle(out: &mut Vec<u8>) {
+    for _ in 0..8 {
+        let before = std::mem::take(out);
+        scan::mask_into(&before, out);
+        if *out == before {
+            return;
+        }
+    }
+    out.clear();
+    out.extend_from_slice(b"<*>");
+}
+
+/// The id of a template: XXH3-64, seed 0, of its UTF-8 bytes.
+///
+/// Written as 16 lower-case hexadecimal digits. Ids can collide; whatever is looked up by id must
+/// compare the template as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TemplateId(pub u64);
+
+impl TemplateId {
+    /// The id of `template`.
+    pub fn of(template: &str) -> Self {
+        Self(xxh3_64(template.as_bytes()))
+    }
+}
+
+impl std::fmt::Display for TemplateId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}

@@ -1,0 +1,412 @@
+//! What a token with a digit in it is: a time, an address, a number, an id, or a word after all.
+
+use super::chars::{at, digits, in_token, in_word, part, run};
+use super::words::{self, Unit};
+
+/// What stands in the template for a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mask {
+    /// A value that only its place gives away.
+    Any,
+    Number,
+    /// A number of bytes with its unit.
+    Size,
+    /// A number with its unit of time.
+    Duration,
+    Time,
+    Ip,
+    Mac,
+    Host,
+    Email,
+    Url,
+    Path,
+    Uuid,
+    Hex,
+    Id,
+    /// An exit code other than zero.
+    NonZero,
+    /// The status of a request that the server answered as it should: 1xx to 4xx in an access log.
+    Status,
+    /// The class of an HTTP status, 1 to 5.
+    StatusClass(u8),
+}
+
+impl Mask {
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Any => "<*>",
+            Self::Number => "<num>",
+            Self::Size => "<size>",
+            Self::Duration => "<dur>",
+            Self::Time => "<time>",
+            Self::Ip => "<ip>",
+            Self::Mac => "<mac>",
+            Self::Host => "<host>",
+            Self::Email => "<email>",
+            Self::Url => "<url>",
+            Self::Path => "<path>",
+            Self::Uuid => "<uuid>",
+            Self::Hex => "<hex>",
+            Self::Id => "<id>",
+            Self::NonZero => "<nonzero>",
+            Self::Status => "<status>",
+            Self::StatusClass(1) => "<1xx>",
+            Self::StatusClass(2) => "<2xx>",
+            Self::StatusClass(3) => "<3xx>",
+            Self::StatusClass(4) => "<4xx>",
+            Self::StatusClass(_) => "<5xx>",
+        }
+    }
+
+    /// The mask that `text` begins with: templates are masked again when they are loaded.
+    pub(super) fn starting(text: &[u8]) -> Option<Self> {
+        const ALL: [Mask; 21] = [
+            Mask::Any,
+            Mask::Number,
+            Mask::Size,
+            Mask::Duration,
+            Mask::Time,
+            Mask::Ip,
+            Mask::Mac,
+            Mask::Host,
+            Mask::Email,
+            Mask::Url,
+            Mask::Path,
+            Mask::Uuid,
+            Mask::Hex,
+            Mask::Id,
+            Mask::NonZero,
+            Mask::Status,
+            Mask::StatusClass(1),
+            Mask::StatusClass(2),
+            Mask::StatusClass(3),
+            Mask::StatusClass(4),
+            Mask::StatusClass(5),
+        ];
+        if text.first() != Some(&b'<') {
+            return None;
+        }
+        ALL.into_iter().find(|mask| text.starts_with(mask.text().as_bytes()))
+    }
+}
+
+/// What a value turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Value {
+    /// Masked up to this end, which may lie beyond the token.
+    Masked(Mask, usize),
+    /// A word with a number behind it (`eth0`): the word's length.
+    Numbered(usize),
+    /// A word although it has a digit (`ssh2`, `Http2Stream`).
+    Word,
+}
+
+/// Decides what the token `part(text, start, end)` is. It holds at least one digit.
+pub(super) fn classify(text: &[u8], start: usize, end: usize) -> Value {
+    let token = part(text, start, end);
+    let masked = |mask| Value::Masked(mask, end);
+    if at(token, 0).is_ascii_digit() {
+        if let Some(end) = date_time(text, start) {
+            return Value::Masked(Mask::Time, end);
+        }
+        if let Some(end) = ipv4(text, start) {
+            return Value::Masked(Mask::Ip, with_port(text, end));
+        }
+    }
+    if at(text, end) == b':'
+        && let Some((mask, end)) = colon_address(text, start)
+    {
+        return Value::Masked(mask, end);
+    }
+    if let Some(mask) = number(token) {
+        return masked(mask);
+    }
+    if words::is_term(token) {
+        return Value::Word;
+    }
+    if let Some(mask) = fixed_shape(token) {
+        return masked(mask);
+    }
+    if let Some(prefix) = numbered(token) {
+        return Value::Numbered(prefix);
+    }
+    if token.contains(&b'.')
+        && let Some(value) = dotted(text, start, end)
+    {
+        return value;
+    }
+    if is_identifier(token) { Value::Word } else { Value::Masked(Mask::Id, with_port(text, end)) }
+}
+
+/// `-12`, `1.5`, `2.4.1`, `1e9`, `3rd`, `64KB`, `1h30m`: digits with at most a unit.
+fn number(token: &[u8]) -> Option<Mask> {
+    let sign = usize::from(at(token, 0) == b'-');
+    let body = sign
+        + run(part(token, sign, token.len()), 0, |b| b.is_ascii_digit() || b == b'.' || b == b'-');
+    if body == sign {
+        return None;
+    }
+    let rest = part(token, body, token.len());
+    if rest.is_empty() {
+        return Some(Mask::Number);
+    }
+    match words::unit(rest) {
+        Some(Unit::Bytes) => return Some(Mask::Size),
+        Some(Unit::Time) => return Some(Mask::Duration),
+        None => {}
+    }
+    if matches!(rest, b"st" | b"nd" | b"rd" | b"th" | b"x" | b"X" | b"L" | b"d" | b"bit" | b"bits")
+    {
+        return Some(Mask::Number);
+    }
+    if is_exponent(rest) {
+        return Some(Mask::Number);
+    }
+    is_compound_duration(part(token, sign, token.len())).then_some(Mask::Duration)
+}
+
+fn is_exponent(rest: &[u8]) -> bool {
+    rest.len() > 1
+        && matches!(at(rest, 0), b'e' | b'E')
+        && part(rest, 1, rest.len()).iter().enumerate().all(|(i, b)| {
+            b.is_ascii_digit() || (i == 0 && matches!(b, b'-' | b'+') && rest.len() > 2)
+        })
+}
+
+/// `1h30m`, `2m3.5s`, `1d2h`: what Go and systemd print.
+fn is_compound_duration(token: &[u8]) -> bool {
+    let mut from = 0;
+    while from < token.len() {
+        let number = run(token, from, |b| b.is_ascii_digit() || b == b'.');
+        let unit = run(token, from + number, |b| b.is_ascii_alphabetic());
+        let name = part(token, from + number, from + number + unit);
+        if number == 0
+            || !matches!(name, b"d" | b"h" | b"m" | b"min" | b"s" | b"ms" | b"us" | b"ns")
+        {
+            return false;
+        }
+        from += number + unit;
+    }
+    true
+}
+
+/// Shapes without a joint of their own, and UUIDs.
+fn fixed_shape(token: &[u8]) -> Option<Mask> {
+    let hex = |b: &u8| b.is_ascii_hexdigit();
+    if let [b'0', b'x' | b'X', digits @ ..] = token
+        && digits.iter().all(hex)
+    {
+        return Some(Mask::Hex);
+    }
+    if is_uuid(token) {
+        return Some(Mask::Uuid);
+    }
+    (token.len() >= 6 && token.iter().all(hex)).then_some(Mask::Hex)
+}
+
+fn is_uuid(token: &[u8]) -> bool {
+    token.len() == 36
+        && token.iter().enumerate().all(|(i, b)| {
+            if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() }
+        })
+}
+
+/// `eth0`, `worker12`: letters, then digits, nothing else. Gives the length of the letters.
+fn numbered(token: &[u8]) -> Option<usize> {
+    let letters = run(token, 0, |b| b.is_ascii_alphabetic());
+    (letters >= 2 && letters + digits(token, letters) == token.len()).then_some(letters)
+}
+
+/// Tokens with dots: versions, file names, host names, class names.
+fn dotted(text: &[u8], start: usize, end: usize) -> Option<Value> {
+    let token = part(text, start, end);
+    let last = words::last_part(token);
+    if words::is_data_extension(last) {
+        return Some(Value::Masked(Mask::Path, end));
+    }
+    if matches!(at(token, 0), b'v' | b'V') && at(token, 1).is_ascii_digit() {
+        return Some(Value::Masked(Mask::Number, end));
+    }
+    let class_name = last.first().is_some_and(u8::is_ascii_uppercase)
+        && last.iter().any(u8::is_ascii_lowercase)
+        && !last.iter().any(u8::is_ascii_digit);
+    if class_name {
+        return Some(Value::Word);
+    }
+    let dots = token.iter().filter(|b| **b == b'.').count();
+    let host =
+        words::is_host_ending(last) || (dots >= 2 && last.iter().all(u8::is_ascii_lowercase));
+    host.then(|| Value::Masked(Mask::Host, with_port(text, end)))
+}
+
+/// A name from source code that merely holds a digit (`Log4jLogger`, `jk2_init`, `v1beta1`): at
+/// most two digits in a row, once, with letters after them and enough letters in all.
+fn is_identifier(token: &[u8]) -> bool {
+    let before = run(token, 0, |b| !b.is_ascii_digit());
+    let number = digits(token, before);
+    let after = part(token, before + number, token.len());
+    before > 0
+        && number <= 2
+        && !after.is_empty()
+        && !after.iter().any(|b| b.is_ascii_digit())
+        && !token.contains(&b'-')
+        && token.iter().filter(|b| b.is_ascii_alphabetic()).count() >= 5
+}
+
+/// A dotted quad with an optional prefix length.
+pub(super) fn ipv4(text: &[u8], start: usize) -> Option<usize> {
+    let mut end = start;
+    for part in 0..4 {
+        if part > 0 {
+            if at(text, end) != b'.' {
+                return None;
+            }
+            end += 1;
+        }
+        let length = digits(text, end);
+        if !(1..=3).contains(&length) {
+            return None;
+        }
+        end += length;
+    }
+    if at(text, end) == b'/' && (1..=2).contains(&digits(text, end + 1)) {
+        end += 1 + digits(text, end + 1);
+    }
+    let ends = !in_token(at(text, end)) || (at(text, end) == b'.' && !in_word(at(text, end + 1)));
+    ends.then_some(end)
+}
+
+/// A port behind an address belongs to it.
+pub(super) fn with_port(text: &[u8], end: usize) -> usize {
+    let length = digits(text, end + 1);
+    if at(text, end) == b':' && (1..=5).contains(&length) && !in_word(at(text, end + 1 + length)) {
+        end + 1 + length
+    } else {
+        end
+    }
+}
+
+/// IPv6 and MAC addresses: hexadecimal groups joined by colons.
+pub(super) fn colon_address(text: &[u8], start: usize) -> Option<(Mask, usize)> {
+    let mut end = start;
+    let (mut groups, mut colons, mut pairs, mut digit) = (0, 0, 0, false);
+    loop {
+        let group = run(text, end, |b| b.is_ascii_hexdigit());
+        if group > 4 {
+            return None;
+        }
+        digit |= part(text, end, end + group).iter().any(u8::is_ascii_digit);
+        groups += usize::from(group > 0);
+        pairs += usize::from(group == 2);
+        end += group;
+        let next = at(text, end + 1);
+        if at(text, end) != b':' || !(next.is_ascii_hexdigit() || next == b':') || colons == 8 {
+            break;
+        }
+        colons += 1;
+        end += 1;
+    }
+    if in_word(at(text, end)) {
+        return None;
+    }
+    let length = end - start;
+    if groups == 6 && pairs == 6 && colons == 5 && length == 17 {
+        return Some((Mask::Mac, end));
+    }
+    let shortened = part(text, start, end).windows(2).any(|pair| pair == b"::");
+    let whole = colons == 7 && groups == 8;
+    // Eight groups and a port, as Java prints a socket address.
+    let with_port = colons == 8 && groups == 9;
+    (digit && (whole || with_port || (shortened && colons >= 2 && groups >= 1)))
+        .then_some((Mask::Ip, end))
+}
+
+/// A date, a time of day, or both, as loggers and standards write them.
+pub(super) fn date_time(text: &[u8], start: usize) -> Option<usize> {
+    let Some(date) = date(text, start) else {
+        return time_of_day(text, start).filter(|end| ends_value(text, *end));
+    };
+    let glued = match at(text, date) {
+        b'T' | b't' | b' ' | b'_' | b'-' | b':' => time_of_day(text, date + 1),
+        _ => None,
+    };
+    let end = glued.unwrap_or(date);
+    ends_value(text, end).then_some(end)
+}
+
+fn ends_value(text: &[u8], end: usize) -> bool {
+    !in_word(at(text, end))
+}
+
+/// `2026-11-23`, `2026/11/23`, `26/11/23`, `23.11.2026`, `23/Nov/2026`, `23-Nov-2026`,
+/// `20261123-` before a time.
+fn date(text: &[u8], start: usize) -> Option<usize> {
+    let first = digits(text, start);
+    let separator = at(text, start + first);
+    if first == 8 && matches!(separator, b'-' | b'T') {
+        let time = start + first + 1;
+        return time_of_day(text, time).map(|_| start + first);
+    }
+    if !matches!(separator, b'-' | b'/' | b'.') || !matches!(first, 1 | 2 | 4) {
+        return None;
+    }
+    let middle_at = start + first + 1;
+    let middle = digits(text, middle_at);
+    let month = run(text, middle_at, |b| b.is_ascii_alphabetic());
+    let named = month == 3 && words::is_day_or_month(part(text, middle_at, middle_at + 3));
+    let middle = if named { 3 } else { middle };
+    if middle == 0
+        || middle > 3
+        || (!named && middle > 2)
+        || at(text, middle_at + middle) != separator
+    {
+        return None;
+    }
+    let last_at = middle_at + middle + 1;
+    let last = digits(text, last_at);
+    let plausible = match (first, last) {
+        (4, 1 | 2) | (1 | 2, 4) => true,
+        (2, 2) => separator == b'/',
+        _ => false,
+    };
+    let end = last_at + last;
+    (plausible && !(separator == b'.' && at(text, end) == b'.')).then_some(end)
+}
+
+/// `18:06:18`, `18:06:18,045`, `18:06:18.045Z`, `18:06:18+02:00`, `18:06`.
+fn time_of_day(text: &[u8], start: usize) -> Option<usize> {
+    let hours = digits(text, start);
+    if !(1..=2).contains(&hours) || at(text, start + hours) != b':' {
+        return None;
+    }
+    let minutes_at = start + hours + 1;
+    if digits(text, minutes_at) != 2 {
+        return None;
+    }
+    let mut end = minutes_at + 2;
+    if at(text, end) == b':' && digits(text, end + 1) == 2 {
+        end += 3;
+        if matches!(at(text, end), b'.' | b',' | b':') && digits(text, end + 1) > 0 {
+            end += 1 + digits(text, end + 1);
+        }
+    } else if hours != 2 || at(text, end) == b':' {
+        return None;
+    }
+    Some(with_zone(text, end))
+}
+
+fn with_zone(text: &[u8], end: usize) -> usize {
+    match at(text, end) {
+        b'Z' | b'z' if !in_word(at(text, end + 1)) => end + 1,
+        b'+' | b'-' => {
+            let hours = digits(text, end + 1);
+            match hours {
+                4 => end + 5,
+                2 if at(text, end + 3) == b':' && digits(text, end + 4) == 2 => end + 6,
+                2 => end + 3,
+                _ => end,
+            }
+        }
+        _ => end,
+    }
+}

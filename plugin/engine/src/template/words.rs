@@ -1,0 +1,540 @@
+//! The words that tell the scanner what the next value is. General English and log vocabulary;
+//! nothing here belongs to one system.
+
+/// What the words just read promise about the value that comes next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cue {
+    None,
+    /// After `user`: a name may follow.
+    User,
+    /// After `password`, `publickey`, …: `for NAME` may follow.
+    Auth,
+    /// After `password for`.
+    AuthFor,
+    /// After `status`, `response`, …: a three-digit status may follow.
+    Status,
+    /// After `"GET /path HTTP/1.1`: the status of an access log may follow.
+    Request,
+    /// After `exit`, `rc`, …: zero or not is what matters.
+    Exit,
+    /// After `failed`, `errors`, …: a count of zero stays.
+    Failures,
+}
+
+/// A word of at most eight letters, lower-cased, as one integer.
+const fn key(word: &[u8]) -> u64 {
+    let mut packed = 0u64;
+    let mut i = 0;
+    while i < word.len() && i < 8 {
+        packed |= ((word[i] | 0x20) as u64) << (8 * i);
+        i += 1;
+    }
+    packed
+}
+
+macro_rules! keys {
+    ($($word:literal),* $(,)?) => { [$(key($word)),*] };
+}
+
+/// Packs and sorts words when compiled, for a binary search.
+const fn sorted<const N: usize>(mut packed: [u64; N]) -> [u64; N] {
+    let mut i = 1;
+    while i < N {
+        let mut j = i;
+        while j > 0 && packed[j - 1] > packed[j] {
+            let swap = packed[j];
+            packed[j] = packed[j - 1];
+            packed[j - 1] = swap;
+            j -= 1;
+        }
+        i += 1;
+    }
+    packed
+}
+
+/// A set of words of at most eight letters each.
+struct Words(&'static [u64]);
+
+impl Words {
+    fn contains(&self, word: &[u8]) -> bool {
+        !word.is_empty() && word.len() <= 8 && self.0.binary_search(&key(word)).is_ok()
+    }
+}
+
+/// The cue that `word` gives to what follows it; words that keep the present cue give it back.
+pub(super) fn cue_after(word: &[u8], present: Cue) -> Cue {
+    const USER: u64 = key(b"user");
+    const FOR: u64 = key(b"for");
+    const PASSWORD: u64 = key(b"password");
+    const PAM: u64 = key(b"pam");
+    const LOGIN: u64 = key(b"login");
+    const AUTH: u64 = key(b"auth");
+    const LOGON: u64 = key(b"logon");
+    const STATUS: u64 = key(b"status");
+    const HTTP: u64 = key(b"http");
+    const RETURNED: u64 = key(b"returned");
+    const RESPONSE: u64 = key(b"response");
+    const EXIT: u64 = key(b"exit");
+    const EXITED: u64 = key(b"exited");
+    const EXITCODE: u64 = key(b"exitcode");
+    const RC: u64 = key(b"rc");
+    const CODE: u64 = key(b"code");
+    const WITH: u64 = key(b"with");
+    const OF: u64 = key(b"of");
+    const IS: u64 = key(b"is");
+    const WAS: u64 = key(b"was");
+    const VALUE: u64 = key(b"value");
+    const INVALID: u64 = key(b"invalid");
+    if word.len() > 8 {
+        return match word {
+            b"publickey" | b"hostbased" | b"authentication" | b"keyboard-interactive" => Cue::Auth,
+            b"status_code" | b"statusCode" | b"StatusCode" | b"http_status" | b"responded" => {
+                Cue::Status
+            }
+            b"exit_code" | b"exit_status" | b"returncode" | b"return_code" => Cue::Exit,
+            _ => Cue::None,
+        };
+    }
+    match key(word) {
+        USER => Cue::User,
+        FOR if present == Cue::Auth => Cue::AuthFor,
+        INVALID if present == Cue::AuthFor => Cue::AuthFor,
+        PASSWORD | PAM | LOGIN | AUTH | LOGON => Cue::Auth,
+        HTTP | RETURNED | RESPONSE => Cue::Status,
+        EXIT | EXITED | EXITCODE | RC => Cue::Exit,
+        STATUS if present == Cue::Exit => Cue::Exit,
+        STATUS if present == Cue::Request => Cue::Request,
+        STATUS => Cue::Status,
+        CODE | WITH | OF | IS | WAS | VALUE
+            if matches!(present, Cue::Status | Cue::Request | Cue::Exit) =>
+        {
+            present
+        }
+        _ => Cue::None,
+    }
+}
+
+/// A noun that counts failures: `0 errors` and `failed=0` differ in meaning from `3 errors`.
+pub(super) fn counts_failures(word: &[u8]) -> bool {
+    static WORDS: Words = Words(&sorted(keys![
+        b"error",
+        b"errors",
+        b"failure",
+        b"failures",
+        b"failed",
+        b"fail",
+        b"fails",
+        b"fatal",
+        b"critical",
+        b"lost",
+        b"dropped",
+        b"corrupt",
+        b"bad",
+        b"problems",
+        b"issues",
+        b"defects",
+    ]));
+    WORDS.contains(word)
+}
+
+/// Follows `user` without being a name: `user session closed`, `user not found`.
+pub(super) fn not_a_name(word: &[u8]) -> bool {
+    static SHORT: Words = Words(&sorted(keys![
+        b"a",
+        b"account",
+        b"accounts",
+        b"added",
+        b"agent",
+        b"and",
+        b"are",
+        b"as",
+        b"at",
+        b"auth",
+        b"base",
+        b"by",
+        b"cache",
+        b"can",
+        b"cannot",
+        b"changed",
+        b"count",
+        b"created",
+        b"data",
+        b"database",
+        b"db",
+        b"defined",
+        b"deleted",
+        b"denied",
+        b"disabled",
+        b"does",
+        b"domain",
+        b"enabled",
+        b"error",
+        b"exists",
+        b"failed",
+        b"flow",
+        b"for",
+        b"found",
+        b"from",
+        b"group",
+        b"groups",
+        b"had",
+        b"has",
+        b"have",
+        b"home",
+        b"id",
+        b"ids",
+        b"in",
+        b"info",
+        b"input",
+        b"is",
+        b"limit",
+        b"list",
+        b"locked",
+        b"logged",
+        b"login",
+        b"logon",
+        b"logout",
+        b"manager",
+        b"memory",
+        b"mode",
+        b"mount",
+        b"name",
+        b"names",
+        b"no",
+        b"not",
+        b"null",
+        b"of",
+        b"on",
+        b"or",
+        b"out",
+        b"owned",
+        b"password",
+        b"policy",
+        b"process",
+        b"profile",
+        b"query",
+        b"quota",
+        b"removed",
+        b"request",
+        b"role",
+        b"roles",
+        b"runtime",
+        b"service",
+        b"services",
+        b"session",
+        b"sessions",
+        b"signed",
+        b"slice",
+        b"space",
+        b"table",
+        b"task",
+        b"thread",
+        b"threads",
+        b"time",
+        b"to",
+        b"token",
+        b"type",
+        b"unknown",
+        b"updated",
+        b"was",
+        b"with",
+    ]));
+    const LONG: [&[u8]; 8] = [
+        b"accessible",
+        b"authenticated",
+        b"authentication",
+        b"connection",
+        b"credentials",
+        b"interface",
+        b"permission",
+        b"permissions",
+    ];
+    SHORT.contains(word) || LONG.contains(&word)
+}
+
+/// May stand right behind a name: `user alice from …`, `for alice by …`.
+pub(super) fn follows_a_name(word: &[u8]) -> bool {
+    static WORDS: Words = Words(&sorted(keys![
+        b"from", b"by", b"at", b"on", b"via", b"with", b"using", b"logged", b"port", b"in", b"to",
+        b"for", b"has", b"is", b"was", b"signed",
+    ]));
+    WORDS.contains(word)
+}
+
+/// A severity, which is no host name although it follows the time.
+pub(super) fn is_level(word: &[u8]) -> bool {
+    static WORDS: Words = Words(&sorted(keys![
+        b"trace",
+        b"debug",
+        b"info",
+        b"notice",
+        b"warn",
+        b"warning",
+        b"error",
+        b"err",
+        b"crit",
+        b"critical",
+        b"alert",
+        b"emerg",
+        b"fatal",
+        b"severe",
+        b"fine",
+        b"log",
+        b"audit",
+        b"verbose",
+        b"panic",
+        b"config",
+    ]));
+    WORDS.contains(word)
+}
+
+/// What the value of `key=value` and `"key": value` is to the template.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Worth {
+    /// A variable: masked as a whole.
+    Variable,
+    /// It decides the meaning, or is text: scanned like the rest of the line.
+    Text,
+    /// Never shown, whatever it looks like.
+    Secret,
+}
+
+pub(super) fn worth(name: &[u8]) -> Worth {
+    static TEXT: Words = Words(&sorted(keys![
+        b"action",
+        b"alert",
+        b"category",
+        b"cause",
+        b"class",
+        b"code",
+        b"cond",
+        b"decision",
+        b"desc",
+        b"detail",
+        b"details",
+        b"err",
+        b"error",
+        b"event",
+        b"exit",
+        b"exitcode",
+        b"failed",
+        b"failures",
+        b"fault",
+        b"health",
+        b"level",
+        b"lvl",
+        b"log",
+        b"message",
+        b"method",
+        b"mode",
+        b"msg",
+        b"op",
+        b"outcome",
+        b"phase",
+        b"prio",
+        b"rc",
+        b"reason",
+        b"res",
+        b"response",
+        b"result",
+        b"severity",
+        b"stage",
+        b"state",
+        b"status",
+        b"summary",
+        b"text",
+        b"title",
+        b"type",
+        b"verb",
+        b"warning",
+    ]));
+    const LONG_TEXT: [&[u8]; 14] = [
+        b"status_code",
+        b"statusCode",
+        b"StatusCode",
+        b"http_status",
+        b"exit_code",
+        b"exit_status",
+        b"description",
+        b"exception",
+        b"condition",
+        b"operation",
+        b"component",
+        b"disposition",
+        b"subsystem",
+        b"eventName",
+    ];
+    let name = last_part(name);
+    if TEXT.contains(name) || LONG_TEXT.contains(&name) {
+        Worth::Text
+    } else if is_secret(name) {
+        Worth::Secret
+    } else {
+        Worth::Variable
+    }
+}
+
+/// A key whose value is a secret, in the usual spellings (`api_key`, `X-Auth-Token`, `dbPassword`).
+pub(super) fn is_secret(name: &[u8]) -> bool {
+    const MARKS: [&[u8]; 9] = [
+        b"password",
+        b"passwd",
+        b"pwd",
+        b"passphrase",
+        b"secret",
+        b"token",
+        b"apikey",
+        b"api_key",
+        b"credential",
+    ];
+    let lower = |b: &u8| b.to_ascii_lowercase();
+    name.len() <= 64
+        && MARKS.iter().any(|mark| {
+            name.len() >= mark.len()
+                && name[name.len() - mark.len()..].iter().map(lower).eq(mark.iter().copied())
+        })
+        || name.eq_ignore_ascii_case(b"authorization")
+        || name.eq_ignore_ascii_case(b"access_key")
+}
+
+/// Field names are often dotted (`http.status`, `log.level`): the last part decides.
+pub(super) fn last_part(name: &[u8]) -> &[u8] {
+    name.rsplit(|b| *b == b'.').next().unwrap_or(name)
+}
+
+/// Technical terms with a digit in them: part of the wording, not a value.
+pub(super) fn is_term(token: &[u8]) -> bool {
+    static TERMS: Words = Words(&sorted(keys![
+        b"ssh1", b"ssh2", b"http1", b"http2", b"http3", b"h2", b"h2c", b"h3", b"ipv4", b"ipv6",
+        b"ip4", b"ip6", b"tcp4", b"tcp6", b"udp4", b"udp6", b"inet6", b"icmp6", b"icmpv6",
+        b"dhcp4", b"dhcp6", b"dhcpv6", b"sha1", b"sha2", b"sha256", b"sha384", b"sha512", b"md4",
+        b"md5", b"crc32", b"crc32c", b"rc4", b"aes128", b"aes256", b"base64", b"utf8", b"utf16",
+        b"x86", b"x64", b"i386", b"i686", b"amd64", b"arm64", b"win32", b"ext2", b"ext3", b"ext4",
+        b"nfs3", b"nfs4", b"nfsv3", b"nfsv4", b"smb1", b"smb2", b"smb3", b"ntlmv1", b"ntlmv2",
+        b"oauth2", b"log4j", b"s3", b"ec2", b"k8s", b"i18n", b"ipv6cp", b"x509",
+    ]));
+    TERMS.contains(token)
+}
+
+/// A data file by its extension. Source files (`main.go:42`) stay: they name the code, not a value.
+pub(super) fn is_data_extension(extension: &[u8]) -> bool {
+    static WORDS: Words = Words(&sorted(keys![
+        b"conf", b"cfg", b"cnf", b"ini", b"log", b"txt", b"xml", b"json", b"yml", b"yaml", b"toml",
+        b"csv", b"tsv", b"jar", b"war", b"zip", b"gz", b"tgz", b"tar", b"bz2", b"xz", b"sql",
+        b"db", b"dat", b"bin", b"tmp", b"bak", b"pid", b"sock", b"lock", b"pem", b"crt", b"cer",
+        b"key", b"so", b"dll", b"exe", b"html", b"htm", b"png", b"jpg", b"pdf", b"xlsx", b"docx",
+    ]));
+    WORDS.contains(extension)
+}
+
+/// Ends a host name that has no digit in it (`mail.example.com`, `db.prod.internal`).
+pub(super) fn is_host_ending(label: &[u8]) -> bool {
+    static WORDS: Words = Words(&sorted(keys![
+        b"com",
+        b"net",
+        b"org",
+        b"edu",
+        b"gov",
+        b"io",
+        b"dev",
+        b"de",
+        b"uk",
+        b"fr",
+        b"nl",
+        b"cn",
+        b"jp",
+        b"ru",
+        b"br",
+        b"tw",
+        b"pl",
+        b"kr",
+        b"us",
+        b"eu",
+        b"biz",
+        b"cloud",
+        b"local",
+        b"localnet",
+        b"internal",
+        b"lan",
+        b"corp",
+        b"example",
+    ]));
+    WORDS.contains(label)
+}
+
+/// Units whose size changes with the number, so that number and unit are one value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unit {
+    Bytes,
+    Time,
+}
+
+pub(super) fn unit(word: &[u8]) -> Option<Unit> {
+    static BYTES: Words = Words(&sorted(keys![
+        b"b", b"k", b"m", b"g", b"t", b"kb", b"mb", b"gb", b"tb", b"pb", b"kib", b"mib", b"gib",
+        b"tib", b"ki", b"mi", b"gi", b"ti", b"kbit", b"mbit", b"kbps", b"mbps", b"gbps",
+    ]));
+    static TIME: Words = Words(&sorted(keys![
+        b"ns", b"us", b"ms", b"s", b"sec", b"secs", b"msec", b"min", b"mins", b"h", b"hr", b"hrs",
+    ]));
+    if BYTES.contains(word) {
+        Some(Unit::Bytes)
+    } else if TIME.contains(word) || word == "µs".as_bytes() || word == "μs".as_bytes() {
+        Some(Unit::Time)
+    } else {
+        None
+    }
+}
+
+/// A day or month by its English short or long name.
+pub(super) fn is_day_or_month(word: &[u8]) -> bool {
+    static WORDS: Words = Words(&sorted(keys![
+        b"mon",
+        b"tue",
+        b"wed",
+        b"thu",
+        b"fri",
+        b"sat",
+        b"sun",
+        b"monday",
+        b"tuesday",
+        b"thursday",
+        b"friday",
+        b"saturday",
+        b"sunday",
+        b"jan",
+        b"feb",
+        b"mar",
+        b"apr",
+        b"may",
+        b"jun",
+        b"jul",
+        b"aug",
+        b"sep",
+        b"sept",
+        b"oct",
+        b"nov",
+        b"dec",
+        b"january",
+        b"february",
+        b"march",
+        b"april",
+        b"june",
+        b"july",
+        b"august",
+        b"october",
+        b"november",
+        b"december",
+        b"mo",
+        b"tu",
+    ]));
+    WORDS.contains(word) && word[0].is_ascii_uppercase()
+}
+
+/// A time zone right behind a time.
+pub(super) fn is_zone(word: &[u8]) -> bool {
+    const ZONES: [&[u8]; 12] = [
+        b"UTC", b"GMT", b"Z", b"CET", b"CEST", b"EST", b"EDT", b"PST", b"PDT", b"AM", b"PM", b"MSK",
+    ];
+    ZONES.contains(&word)
+}
