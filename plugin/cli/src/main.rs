@@ -1,2 +1,69 @@
 //! The `logtriage` command.
-fn main() {}
+//!
+//! Results go to standard output, everything else to standard error. Exit status: 0 done, 1 ran
+//! but something in the data was wrong, 2 could not run (usage, config, model).
+
+mod classify;
+mod evaluate;
+mod explain;
+mod failure;
+mod screen;
+mod setup;
+mod state;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use failure::{Ended, Failure};
+
+/// Labels log events: rules first, then a small semantic model, then an LLM's verdicts.
+#[derive(Parser)]
+#[command(name = "logtriage", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Classify(classify::Args),
+    Explain(explain::Args),
+    Evaluate(evaluate::Args),
+    /// Print a completion script for a shell
+    ///
+    /// Example: logtriage completions bash > /etc/bash_completion.d/logtriage
+    Completions {
+        /// The shell to write for.
+        shell: Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(Ended::Clean) => ExitCode::SUCCESS,
+        Ok(Ended::WithProblems) => ExitCode::from(1),
+        Err(failure) => {
+            eprintln!("logtriage: {}", screen::safe(&failure.to_string()));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Ended, Failure> {
+    match command {
+        Command::Classify(args) => classify::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "logtriage",
+                &mut std::io::stdout(),
+            );
+            Ok(Ended::Clean)
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! How well templates group lines: grouping accuracy on logs whose true templates are known.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use logtriage_engine::Masker;
 

@@ -58,6 +58,11 @@ impl Masker {
         self.out = String::from_utf8(out).unwrap_or_default();
         &self.out
     }
+
+    /// The template made last.
+    pub fn template(&self) -> &str {
+        &self.out
+    }
 }
 
 /// Words are copied byte for byte, so the template is UTF-8 where the line is.
@@ -98,6 +103,14 @@ impl TemplateId {
     /// The id of `template`.
     pub fn of(template: &str) -> Self {
         Self(xxh3_64(template.as_bytes()))
+    }
+
+    /// The id as it is written: 16 lower-case hexadecimal digits.
+    pub fn hex(self) -> [u8; 16] {
+        std::array::from_fn(|place| {
+            let digit = (self.0 >> (60 - 4 * place)) as u8 & 0xf;
+            if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+        })
     }
 }
 

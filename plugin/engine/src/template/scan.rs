@@ -237,7 +237,7 @@ impl Scan<'_> {
             },
             Value::Masked(mask, end) => self.mask(mask, end),
             Value::Numbered(letters) => {
-                self.copy(start + letters);
+                self.word(start, start + letters, 0);
                 self.mask(Mask::Number, end);
             }
             Value::Word => {

@@ -1,0 +1,294 @@
+//! `logtriage classify`: files in, the same events with their labels out.
+//!
+//! ```text
+//! reader ──batches──► workers (an engine each) ──► writer, in the order of the input
+//! ```
+
+mod csv_header;
+mod csv_rows;
+mod format;
+mod pipeline;
+mod render;
+mod streams;
+mod summary;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use logtriage_engine::{Config, Engine, Field};
+
+use crate::failure::{Ended, Failure};
+use crate::setup::{Loaded, SetupArgs};
+use crate::state::{Journals, State};
+use csv_header::{Columns, Header};
+use format::InputFormat;
+use pipeline::{Report, Rows};
+use render::{Renderer, Screen, Shape};
+use streams::Output;
+
+/// Label log events in files or standard input
+///
+/// Reads CSV, JSONL or plain lines. CSV keeps its columns and rows and gets target_label, tier,
+/// confidence and template_id; JSONL keeps its bytes and gets one object per record; plain lines
+/// give a table on a terminal and JSONL otherwise. A summary goes to standard error.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  logtriage classify app.log                         a table on the terminal
+  logtriage classify app.log > app.jsonl             JSONL
+  logtriage classify events.jsonl -o labelled.jsonl  the records, each with its label
+  logtriage classify tickets.csv --message-column text --source-column system -o out.csv
+  journalctl -o json | logtriage classify --format jsonl -
+  logtriage classify app.log --fields template,candidates | jq .triage
+
+Exit status: 0 done; 1 some rows could not be read (they passed unlabelled); 2 could not run.")]
+pub struct Args {
+    /// Files to read, in this order; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Write here instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Format of the input; without it by the file's extension (.csv, .tsv, .jsonl, .ndjson,
+    /// .json), else plain lines
+    #[arg(long, value_enum)]
+    format: Option<FormatArg>,
+
+    /// What plain lines become
+    #[arg(long, value_enum, default_value_t = PlainOutput::Auto)]
+    plain_output: PlainOutput,
+
+    /// CSV column with the message
+    #[arg(long, default_value = "log_message", value_name = "NAME")]
+    message_column: String,
+
+    /// CSV column with the source; it may be absent
+    #[arg(long, default_value = "source", value_name = "NAME")]
+    source_column: String,
+
+    /// CSV delimiter: one character, or `tab`
+    #[arg(long, value_parser = format::delimiter, value_name = "CHAR")]
+    delimiter: Option<u8>,
+
+    /// Put this before the names of the CSV columns that are added
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    prefix: String,
+
+    /// More to say of each event, in this order, instead of the config's `fields`
+    #[arg(long, value_delimiter = ',', value_enum, value_name = "FIELD")]
+    fields: Option<Vec<FieldArg>>,
+
+    /// Stop at the first row that cannot be read
+    #[arg(long)]
+    strict: bool,
+
+    /// No summary and no progress bar
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Worker threads; without it one per core, at most 8
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+
+    #[command(flatten)]
+    setup: SetupArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatArg {
+    Csv,
+    Jsonl,
+    Plain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PlainOutput {
+    /// A table on a terminal, else JSONL
+    Auto,
+    Table,
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FieldArg {
+    Template,
+    Rule,
+    By,
+    Reason,
+    Pending,
+    Candidates,
+}
+
+impl From<FieldArg> for Field {
+    fn from(field: FieldArg) -> Self {
+        match field {
+            FieldArg::Template => Field::Template,
+            FieldArg::Rule => Field::Rule,
+            FieldArg::By => Field::By,
+            FieldArg::Reason => Field::Reason,
+            FieldArg::Pending => Field::Pending,
+            FieldArg::Candidates => Field::Candidates,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Ended, Failure> {
+    let began = Instant::now();
+    let format = format::of_all(args)?;
+    let mut loaded = Loaded::read(&args.setup)?;
+    apply(args, &mut loaded.config);
+    let setup = Arc::new(loaded.setup()?);
+    let state = loaded
+        .config
+        .reasoning
+        .as_ref()
+        .map(|reasoning| State::new(loaded.resolve(&reasoning.state_dir)));
+    let journals = state.as_ref().map(State::journals).transpose()?.unwrap_or_default();
+
+    let mut inputs = rows(args, format)?;
+    let fields = loaded.config.fields.clone();
+    let header = header(args, format, &fields, &mut inputs)?;
+    let output = streams::open_output(args.output.as_deref())?;
+    let renderer = Renderer { shape: shape(args, format, header, &output), fields };
+    let engines = (0..threads(args)).map(|_| engine(&setup, &journals)).collect();
+    let report = pipeline::run(inputs, &renderer, engines, output.writer, &options(args))?;
+
+    let mut problems = journals.problems;
+    let appended = state
+        .map(|state| state.append_pending(report.pending.list(), setup.labels()))
+        .transpose()
+        .unwrap_or_else(|failure| {
+            problems.push(format!("pending templates are not kept: {failure}"));
+            None
+        });
+    finish(args, &report, &setup, &problems, appended, began);
+    let clean = report.bad_rows == 0 && problems.is_empty();
+    Ok(if clean { Ended::Clean } else { Ended::WithProblems })
+}
+
+fn apply(args: &Args, config: &mut Config) {
+    if let Some(fields) = &args.fields {
+        let mut wanted: Vec<Field> = Vec::new();
+        for field in fields.iter().copied().map(Field::from) {
+            if !wanted.contains(&field) {
+                wanted.push(field);
+            }
+        }
+        config.fields = wanted;
+    }
+}
+
+fn engine(setup: &Arc<logtriage_engine::Setup>, journals: &Journals) -> Engine {
+    let mut engine = Engine::new(Arc::clone(setup));
+    for (kind, verdicts) in &journals.verdicts {
+        engine.learn(*kind, verdicts);
+    }
+    engine
+}
+
+fn rows(args: &Args, format: InputFormat) -> Result<Vec<Rows>, Failure> {
+    let delimiter = match format {
+        InputFormat::Csv { delimiter } => Some(delimiter),
+        InputFormat::Jsonl | InputFormat::Plain => None,
+    };
+    let inputs = streams::open_all(&args.files, args.output.as_deref())?;
+    Ok(inputs.into_iter().map(|input| Rows::new(input, delimiter)).collect())
+}
+
+/// Takes the header off every CSV input. All must have the same.
+fn header(
+    args: &Args,
+    format: InputFormat,
+    fields: &[Field],
+    inputs: &mut [Rows],
+) -> Result<Option<Header>, Failure> {
+    let InputFormat::Csv { delimiter } = format else { return Ok(None) };
+    let columns = Columns {
+        delimiter,
+        message: args.message_column.clone(),
+        source: args.source_column.clone(),
+        prefix: args.prefix.clone(),
+    };
+    let mut header: Option<Header> = None;
+    for rows in inputs {
+        let Some(raw) = rows.first()? else {
+            let name = rows.name();
+            return Err(Failure::other(format!(
+                "{name} is empty; a CSV file begins with a header"
+            )));
+        };
+        match &header {
+            None => header = Some(Header::read(rows.name(), &raw, &columns, fields)?),
+            Some(first) if first.is_same(&raw) => {}
+            Some(_) => {
+                return Err(Failure::other(format!(
+                    "{} has other columns than {}; label them in two runs",
+                    rows.name(),
+                    args.files[0].display()
+                )));
+            }
+        }
+    }
+    Ok(header)
+}
+
+fn shape(args: &Args, format: InputFormat, header: Option<Header>, output: &Output) -> Shape {
+    if let Some(header) = header {
+        return Shape::Csv(header);
+    }
+    let table = match args.plain_output {
+        PlainOutput::Table => true,
+        PlainOutput::Auto => output.is_terminal,
+        PlainOutput::Jsonl => false,
+    };
+    match format {
+        InputFormat::Plain if table => Shape::Table(screen(output)),
+        InputFormat::Plain => Shape::PlainJsonl,
+        InputFormat::Csv { .. } | InputFormat::Jsonl => Shape::Jsonl,
+    }
+}
+
+fn screen(output: &Output) -> Screen {
+    let size = terminal_size::terminal_size().filter(|_| output.is_terminal);
+    let choice = anstream::AutoStream::choice(&std::io::stdout());
+    Screen {
+        width: size.map_or(usize::MAX, |(width, _)| usize::from(width.0)),
+        colour: output.is_terminal && choice != anstream::ColorChoice::Never,
+    }
+}
+
+fn options(args: &Args) -> pipeline::Options {
+    pipeline::Options {
+        strict: args.strict,
+        progress: !args.quiet && std::io::stderr().is_terminal(),
+    }
+}
+
+fn threads(args: &Args) -> usize {
+    match args.threads {
+        Some(threads) => usize::from(threads),
+        None => std::thread::available_parallelism().map_or(1, |n| n.get().min(8)),
+    }
+}
+
+fn finish(
+    args: &Args,
+    report: &Report,
+    setup: &logtriage_engine::Setup,
+    problems: &[String],
+    appended: Option<usize>,
+    began: Instant,
+) {
+    for problem in problems {
+        eprintln!("logtriage: {}", crate::screen::safe(problem));
+    }
+    if !args.quiet {
+        summary::print(report, setup.labels(), appended, began.elapsed());
+    }
+}

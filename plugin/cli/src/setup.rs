@@ -1,0 +1,92 @@
+//! From the files that a user named to an engine that is ready.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use logtriage_engine::{
+    BUILTIN_RULES, Config, Labels, Model, ModelSource, RuleSource, Rules, Setup,
+};
+
+use crate::failure::Failure;
+
+/// The config that is used where none is named.
+const DEFAULT_CONFIG: &str = "logtriage.toml";
+
+/// Options of every command that labels.
+#[derive(clap::Args, Debug)]
+pub struct SetupArgs {
+    /// Config file; without it `logtriage.toml` in the working directory, if there is one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// A config and where it stands: its paths are relative to it.
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    directory: PathBuf,
+}
+
+impl Loaded {
+    /// Reads the config that the user named, else the one in the working directory, else the
+    /// built-in one.
+    pub fn read(args: &SetupArgs) -> Result<Self, Failure> {
+        let path = match &args.config {
+            Some(path) => path.clone(),
+            None if Path::new(DEFAULT_CONFIG).exists() => PathBuf::from(DEFAULT_CONFIG),
+            None => return Ok(Self { config: Config::default(), directory: PathBuf::new() }),
+        };
+        let bytes = std::fs::read(&path).map_err(|e| Failure::io(&path, e))?;
+        let config = Config::parse(&path.display().to_string(), &bytes)?;
+        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { config, directory })
+    }
+
+    /// A path of the config, seen from the working directory.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// Reads rules and model and puts everything together.
+    pub fn setup(&self) -> Result<Setup, Failure> {
+        let model = self.model()?;
+        let labels = Labels::new(model.labels().iter().map(String::as_str));
+        let rules = self.rules(&labels)?;
+        Ok(Setup::new(&self.config, rules, Arc::new(model))?)
+    }
+
+    fn model(&self) -> Result<Model, Failure> {
+        match &self.config.model {
+            ModelSource::Builtin => Model::builtin().map_err(|e| Failure::other(e.to_string())),
+            ModelSource::Directory(name) => load_model(&self.resolve(name)),
+        }
+    }
+
+    fn rules(&self, labels: &Labels) -> Result<Rules, Failure> {
+        if self.config.rules == Config::default().rules && *labels != Labels::default() {
+            // A model with labels of its own: the built-in rules do not speak them.
+            return Ok(Rules::none());
+        }
+        let mut files = Vec::new();
+        for source in &self.config.rules {
+            files.push(match source {
+                RuleSource::Builtin => {
+                    ("built-in rules".to_owned(), Cow::Borrowed(BUILTIN_RULES.as_bytes()))
+                }
+                RuleSource::File(name) => {
+                    let path = self.resolve(name);
+                    let bytes = std::fs::read(&path).map_err(|e| Failure::io(&path, e))?;
+                    (path.display().to_string(), Cow::Owned(bytes))
+                }
+            });
+        }
+        let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), &**bytes)).collect();
+        Ok(Rules::parse(&files, labels)?)
+    }
+}
+
+/// Reads a bundle directory.
+pub fn load_model(_directory: &Path) -> Result<Model, Failure> {
+    todo!()
+}

@@ -1,0 +1,146 @@
+//! The state directory: templates that wait for a verdict, and the verdicts.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use logtriage_engine::{Kind, Labels, Pending, TemplateId, Verdict, read_journal};
+use serde_json::json;
+
+use crate::failure::Failure;
+
+/// `pending.jsonl` grows no further than this, in bytes.
+const MAX_PENDING_FILE: u64 = 16 << 20;
+
+/// A journal is read up to this size, in bytes.
+const MAX_JOURNAL: u64 = 256 << 20;
+
+/// The state directory of a config.
+pub struct State {
+    directory: PathBuf,
+}
+
+/// The verdicts of both journals, and what was wrong with them.
+#[derive(Default)]
+pub struct Journals {
+    /// In the order in which they are to be learnt.
+    pub verdicts: Vec<(Kind, Vec<Verdict>)>,
+    /// Lines passed over, with file and line.
+    pub problems: Vec<String>,
+}
+
+impl State {
+    /// The directory need not exist.
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// Reads what people and machines said. A journal that does not exist is empty.
+    pub fn journals(&self) -> Result<Journals, Failure> {
+        let mut journals = Journals::default();
+        for (name, kind) in
+            [("verdicts.human.jsonl", Kind::Person), ("verdicts.jsonl", Kind::Machine)]
+        {
+            let path = self.directory.join(name);
+            let (verdicts, problems) = read_journal(&read_if_there(&path)?);
+            let place = |line| format!("{}:{line}", path.display());
+            journals
+                .problems
+                .extend(problems.iter().map(|p| format!("{}: {}", place(p.line), p.message)));
+            journals.verdicts.push((kind, verdicts));
+        }
+        Ok(journals)
+    }
+
+    /// Appends templates to `pending.jsonl`: each a line of its own in one write, so that writers do
+    /// not mix. Gives how many were appended; fewer where the file has its greatest size.
+    pub fn append_pending(&self, pending: &[Pending], labels: &Labels) -> Result<usize, Failure> {
+        if pending.is_empty() {
+            return Ok(0);
+        }
+        let path = self.directory.join("pending.jsonl");
+        let failed = |e| Failure::io(&path, e);
+        std::fs::create_dir_all(&self.directory).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(failed)?;
+        let mut size = file.metadata().map_err(failed)?.len();
+        for (count, waiting) in pending.iter().enumerate() {
+            let line = format!("\n{}\n", pending_line(waiting, labels));
+            size += line.len() as u64;
+            if size > MAX_PENDING_FILE {
+                return Ok(count);
+            }
+            file.write_all(line.as_bytes()).map_err(failed)?;
+        }
+        Ok(pending.len())
+    }
+}
+
+fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Value {
+    let candidates: Vec<_> = pending
+        .candidates
+        .iter()
+        .map(|(label, confidence)| {
+            json!({"label": labels.name(*label), "confidence": confidence.probability()})
+        })
+        .collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    json!({
+        "template": pending.template,
+        "template_id": pending.template_id.to_string(),
+        "source": pending.source,
+        "count": pending.count,
+        "candidates": candidates,
+        "time": now,
+    })
+}
+
+fn read_if_there(path: &Path) -> Result<Vec<u8>, Failure> {
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Failure::io(path, e)),
+        Ok(metadata) if metadata.len() > MAX_JOURNAL => {
+            let message = format!(
+                "{}: {} bytes; at most {MAX_JOURNAL} are read. Keep the last verdict of each template",
+                path.display(),
+                metadata.len()
+            );
+            return Err(Failure::other(message));
+        }
+        Ok(_) => {}
+    }
+    std::fs::read(path).map_err(|e| Failure::io(path, e))
+}
+
+/// Templates of several engines, each once, in the order in which they came.
+#[derive(Default)]
+pub struct PendingList {
+    list: Vec<Pending>,
+    places: HashMap<TemplateId, usize>,
+}
+
+impl PendingList {
+    /// Adds the templates of one batch; batches come in order.
+    pub fn add(&mut self, batch: Vec<Pending>) {
+        for pending in batch {
+            match self.places.get(&pending.template_id).and_then(|place| self.list.get_mut(*place))
+            {
+                Some(known) => known.count += pending.count,
+                None => {
+                    self.places.insert(pending.template_id, self.list.len());
+                    self.list.push(pending);
+                }
+            }
+        }
+    }
+
+    /// The templates.
+    pub fn list(&self) -> &[Pending] {
+        &self.list
+    }
+}

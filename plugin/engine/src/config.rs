@@ -1,0 +1,387 @@
+//! `logtriage.toml`: one file for every host.
+//!
+//! ```toml
+//! message_keys = ["message", "log", "MESSAGE", "msg", "body"]
+//! source_keys  = ["source", "service", "kubernetes.container_name"]
+//! output_key   = "triage"
+//! fields       = ["template"]
+//! rules        = "rules.toml"
+//! cache_size   = 16384
+//!
+//! [thresholds]
+//! "Security Alert" = 0.9
+//! "User Action" = "never"
+//! ```
+//!
+//! Every key is optional; an unknown key is an error.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::labels::Labels;
+use crate::location::{TextError, utf8};
+use crate::semantic::{Confidence, Threshold};
+
+/// The keys under which a message is looked for, in this order, unless the config says otherwise.
+pub const DEFAULT_MESSAGE_KEYS: [&str; 5] = ["message", "log", "MESSAGE", "msg", "body"];
+
+/// The keys under which a source is looked for, unless the config says otherwise.
+pub const DEFAULT_SOURCE_KEYS: [&str; 3] = ["source", "service", "kubernetes.container_name"];
+
+/// The greatest cache that a config may ask for.
+pub const MAX_CACHE_SIZE: usize = 1 << 20;
+
+/// What `logtriage.toml` says. Paths are as written: the host resolves and reads them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where the message is: the first key present wins; a literal key before a dotted path.
+    pub message_keys: Vec<String>,
+    /// Where the source is.
+    pub source_keys: Vec<String>,
+    /// The key of the object that is added to a record.
+    pub output_key: String,
+    /// What a record that already has [`output_key`](Self::output_key) gets.
+    pub on_existing: OnExisting,
+    /// What the object holds beside label, tier, confidence and template id, in this order.
+    pub fields: Vec<Field>,
+    /// Where the rules come from, in the order in which they are tried.
+    pub rules: Vec<RuleSource>,
+    /// Where the model comes from.
+    pub model: ModelSource,
+    /// Templates held by the cache: 1 to 1,048,576, default 16,384. A template costs about 0.4 KiB
+    /// (at most 1.4 KiB), so the default costs about 7 MiB (at most 23 MiB).
+    pub cache_size: usize,
+    /// Templates per second that may be new; beyond it events pass as tier `none`. 0: no limit.
+    pub max_new_templates_per_second: u32,
+    /// The reasoning tier, if configured.
+    pub reasoning: Option<Reasoning>,
+    thresholds: Vec<ThresholdEntry>,
+}
+
+/// `[reasoning]`: where unknown templates are kept and who is asked about them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reasoning {
+    /// The state directory: `pending.jsonl`, `verdicts.jsonl`, `verdicts.human.jsonl`.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: String,
+    /// Base URL of an OpenAI-compatible server.
+    pub base_url: Option<String>,
+    /// The model to ask.
+    pub model: Option<String>,
+    /// The environment variable that holds the key.
+    pub api_key_env: Option<String>,
+}
+
+fn default_state_dir() -> String {
+    "state".to_owned()
+}
+
+/// What to do with a record that already has our key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExisting {
+    /// It may be forged: ours takes its place, and it stays under `<key>_input`.
+    #[default]
+    Replace,
+    /// The upstream is trusted: the record passes as it is.
+    Keep,
+}
+
+/// What the object may hold beside label, tier, confidence and template id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Field {
+    /// The template itself.
+    Template,
+    /// The id of the rule that matched.
+    Rule,
+    /// Who gave the verdict: a model or a person.
+    By,
+    /// Why, as the verdict says.
+    Reason,
+    /// Whether the template waits for a verdict.
+    Pending,
+    /// The best labels of the semantic tier with their probabilities.
+    Candidates,
+}
+
+impl Field {
+    /// All fields with their names.
+    pub const ALL: [(&'static str, Field); 6] = [
+        ("template", Field::Template),
+        ("rule", Field::Rule),
+        ("by", Field::By),
+        ("reason", Field::Reason),
+        ("pending", Field::Pending),
+        ("candidates", Field::Candidates),
+    ];
+
+    /// The field's name in configs and output.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// Where rules come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleSource {
+    /// The rules inside the program.
+    Builtin,
+    /// A file, relative to the config.
+    File(String),
+}
+
+/// Where the model comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// The model inside the program.
+    Builtin,
+    /// A bundle directory, relative to the config.
+    Directory(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct ThresholdEntry {
+    label: String,
+    threshold: Threshold,
+    place: (String, usize, usize),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            message_keys: DEFAULT_MESSAGE_KEYS.map(str::to_owned).to_vec(),
+            source_keys: DEFAULT_SOURCE_KEYS.map(str::to_owned).to_vec(),
+            output_key: "triage".to_owned(),
+            on_existing: OnExisting::Replace,
+            fields: Vec::new(),
+            rules: vec![RuleSource::Builtin],
+            model: ModelSource::Builtin,
+            cache_size: 16_384,
+            max_new_templates_per_second: 0,
+            reasoning: None,
+            thresholds: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a config. `file` is what errors call it.
+    ///
+    /// # Errors
+    /// The first thing wrong, with line and column: not UTF-8, not TOML, an unknown key, a value
+    /// out of range.
+    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, TextError> {
+        let text = utf8(file, bytes)?;
+        let raw: RawConfig = toml::from_str(text).map_err(|e| TextError::toml(file, text, &e))?;
+        Reader { file, text }.config(raw)
+    }
+
+    /// The thresholds for `labels`: the config's where it names a label, else `defaults`.
+    ///
+    /// # Errors
+    /// A label in `[thresholds]` that is not one of `labels`.
+    pub fn thresholds(
+        &self,
+        labels: &Labels,
+        defaults: &[Threshold],
+    ) -> Result<Vec<Threshold>, TextError> {
+        let mut thresholds = defaults.to_vec();
+        thresholds.resize(labels.len(), Threshold::Never);
+        for entry in &self.thresholds {
+            let place =
+                labels.find(&entry.label).and_then(|id| thresholds.get_mut(usize::from(id.0)));
+            let Some(place) = place else {
+                let (file, line, column) = entry.place.clone();
+                let message = format!(
+                    "threshold for unknown label \"{}\"; the model's labels are: {labels}",
+                    entry.label
+                );
+                return Err(TextError { file, line, column, message });
+            };
+            *place = entry.threshold;
+        }
+        Ok(thresholds)
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct RawConfig {
+    message_keys: Option<Spanned<Vec<String>>>,
+    source_keys: Option<Spanned<Vec<String>>>,
+    output_key: Option<Spanned<String>>,
+    on_existing: OnExisting,
+    fields: Option<Spanned<Vec<Field>>>,
+    rules: Option<Spanned<OneOrMany>>,
+    model: Option<Spanned<String>>,
+    cache_size: Option<Spanned<usize>>,
+    max_new_templates_per_second: u32,
+    thresholds: BTreeMap<Spanned<String>, Spanned<RawThreshold>>,
+    reasoning: Option<Reasoning>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a file name, \"builtin\", or a list of these")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number from 0 to 1, or \"never\"")]
+enum RawThreshold {
+    Number(f64),
+    Whole(i64),
+    Word(String),
+}
+
+struct Reader<'t> {
+    file: &'t str,
+    text: &'t str,
+}
+
+impl Reader<'_> {
+    fn config(&self, raw: RawConfig) -> Result<Config, TextError> {
+        let default = Config::default();
+        Ok(Config {
+            message_keys: self.keys(raw.message_keys, "message_keys", default.message_keys)?,
+            source_keys: self.keys(raw.source_keys, "source_keys", default.source_keys)?,
+            output_key: self.output_key(raw.output_key)?,
+            on_existing: raw.on_existing,
+            fields: self.fields(raw.fields)?,
+            rules: self.rules(raw.rules)?,
+            model: self.model(raw.model)?,
+            cache_size: self.cache_size(raw.cache_size)?,
+            max_new_templates_per_second: raw.max_new_templates_per_second,
+            reasoning: raw.reasoning,
+            thresholds: self.thresholds(raw.thresholds)?,
+        })
+    }
+
+    fn error(&self, span: Range<usize>, message: impl Into<String>) -> TextError {
+        TextError::at(self.file, self.text, Some(span), message)
+    }
+
+    fn keys(
+        &self,
+        keys: Option<Spanned<Vec<String>>>,
+        name: &str,
+        default: Vec<String>,
+    ) -> Result<Vec<String>, TextError> {
+        let Some(keys) = keys else { return Ok(default) };
+        let span = keys.span();
+        let keys = keys.into_inner();
+        if keys.iter().any(String::is_empty) {
+            return Err(self.error(span, format!("{name} holds an empty key")));
+        }
+        if keys.is_empty() && name == "message_keys" {
+            return Err(self.error(span, "message_keys is empty: no event would have a message"));
+        }
+        Ok(keys)
+    }
+
+    fn output_key(&self, key: Option<Spanned<String>>) -> Result<String, TextError> {
+        let Some(key) = key else { return Ok(Config::default().output_key) };
+        let span = key.span();
+        let key = key.into_inner();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
+        if key.is_empty() || key.len() > 64 || !key.chars().all(plain) {
+            let message = "output_key takes 1 to 64 ASCII letters, digits, `_`, `-`, `.` or `@`";
+            return Err(self.error(span, message));
+        }
+        Ok(key)
+    }
+
+    fn fields(&self, fields: Option<Spanned<Vec<Field>>>) -> Result<Vec<Field>, TextError> {
+        let Some(fields) = fields else { return Ok(Vec::new()) };
+        let span = fields.span();
+        let fields = fields.into_inner();
+        let twice = fields.iter().enumerate().find(|(i, field)| fields[..*i].contains(field));
+        match twice {
+            Some((_, field)) => {
+                Err(self.error(span, format!("fields names \"{}\" twice", field.name())))
+            }
+            None => Ok(fields),
+        }
+    }
+
+    fn rules(&self, rules: Option<Spanned<OneOrMany>>) -> Result<Vec<RuleSource>, TextError> {
+        let Some(rules) = rules else { return Ok(Config::default().rules) };
+        let span = rules.span();
+        let names = match rules.into_inner() {
+            OneOrMany::One(name) => vec![name],
+            OneOrMany::Many(names) => names,
+        };
+        if names.iter().any(String::is_empty) {
+            return Err(self.error(span, "rules holds an empty file name"));
+        }
+        let source = |name: String| match name.as_str() {
+            "builtin" => RuleSource::Builtin,
+            _ => RuleSource::File(name),
+        };
+        Ok(names.into_iter().map(source).collect())
+    }
+
+    fn model(&self, model: Option<Spanned<String>>) -> Result<ModelSource, TextError> {
+        let Some(model) = model else { return Ok(ModelSource::Builtin) };
+        let span = model.span();
+        match model.into_inner() {
+            name if name == "builtin" => Ok(ModelSource::Builtin),
+            name if name.is_empty() => Err(self.error(span, "model is an empty directory name")),
+            name => Ok(ModelSource::Directory(name)),
+        }
+    }
+
+    fn cache_size(&self, size: Option<Spanned<usize>>) -> Result<usize, TextError> {
+        let Some(size) = size else { return Ok(Config::default().cache_size) };
+        let span = size.span();
+        match size.into_inner() {
+            size @ 1..=MAX_CACHE_SIZE => Ok(size),
+            size => Err(self.error(
+                span,
+                format!("cache_size is {size}; it takes 1 to {MAX_CACHE_SIZE} templates"),
+            )),
+        }
+    }
+
+    fn thresholds(
+        &self,
+        raw: BTreeMap<Spanned<String>, Spanned<RawThreshold>>,
+    ) -> Result<Vec<ThresholdEntry>, TextError> {
+        raw.into_iter().map(|(label, value)| self.threshold(&label, value)).collect()
+    }
+
+    fn threshold(
+        &self,
+        label: &Spanned<String>,
+        value: Spanned<RawThreshold>,
+    ) -> Result<ThresholdEntry, TextError> {
+        let span = value.span();
+        let threshold = match value.into_inner() {
+            RawThreshold::Number(number) if (0.0..=1.0).contains(&number) => {
+                Threshold::At(Confidence::from_probability(number))
+            }
+            RawThreshold::Whole(0) => Threshold::At(Confidence::ZERO),
+            RawThreshold::Whole(1) => Threshold::At(Confidence::ONE),
+            RawThreshold::Word(word) if word == "never" => Threshold::Never,
+            _ => {
+                let message = format!(
+                    "the threshold of \"{}\" takes a number from 0 to 1, or \"never\"",
+                    label.get_ref()
+                );
+                return Err(self.error(span, message));
+            }
+        };
+        let place = self.error(label.span(), "");
+        Ok(ThresholdEntry {
+            label: label.get_ref().clone(),
+            threshold,
+            place: (place.file, place.line, place.column),
+        })
+    }
+}

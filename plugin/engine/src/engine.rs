@@ -1,0 +1,356 @@
+//! The labeller: the three tiers in their order.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::cache::Cache;
+use crate::config::{Config, Field, OnExisting};
+use crate::labels::{LabelId, Labels};
+use crate::location::TextError;
+use crate::outcome::{Outcome, Tier};
+use crate::pending::{Pending, PendingQueue};
+use crate::record::{Keys, NotARecord, Record};
+use crate::rules::{RuleScratch, Rules};
+use crate::semantic::{Confidence, Model, Prediction, Scratch, Threshold};
+use crate::stats::Stats;
+use crate::template::{Masker, TemplateId};
+use crate::verdicts::{Kind, Learned, Verdict, Verdicts};
+
+/// What the engine looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Event<'e> {
+    /// The message; need not be UTF-8.
+    pub message: Option<Cow<'e, [u8]>>,
+    /// Who printed it.
+    pub source: Option<Cow<'e, str>>,
+}
+
+/// What became of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Annotated {
+    /// It carries our object now, or carried it before.
+    Labelled,
+    /// It passed as it was, byte for byte.
+    Passed(NotARecord),
+}
+
+/// Labels events. It does no I/O: hosts hand it bytes and the time, and take out what it wants
+/// asked.
+///
+/// Order of calls: [`label`](Self::label) or [`annotate`](Self::annotate) for each event, from time
+/// to time [`take_pending`](Self::take_pending); [`learn`](Self::learn) whenever there are verdicts.
+/// No order is wrong. `now` is in milliseconds of any clock that does not run backwards; one that
+/// does costs only the accuracy of limits.
+///
+/// The outcome of an event depends on config, rules, model, verdicts and the event alone: not on
+/// the events before it, nor on the size of the cache. Two things are exempt: `pending`, and tier
+/// `none` for templates beyond `max_new_templates_per_second`.
+#[derive(Debug)]
+pub struct Engine {
+    setup: Arc<Setup>,
+    rule_scratch: RuleScratch,
+    masker: Masker,
+    cache: Cache,
+    scratch: Scratch,
+    persons: Verdicts,
+    machines: Verdicts,
+    pending: PendingQueue,
+    new_templates: Window,
+    candidates: Vec<(LabelId, Confidence)>,
+    object: Vec<u8>,
+    stats: Stats,
+}
+
+/// Config, rules and model, checked against each other. Immutable: engines on several threads share
+/// one.
+#[derive(Debug)]
+pub struct Setup {
+    rules: Rules,
+    model: Arc<Model>,
+    labels: Labels,
+    thresholds: Vec<Threshold>,
+    keys: Keys,
+    output_key: String,
+    on_existing: OnExisting,
+    fields: Vec<Field>,
+    cache_size: usize,
+    max_new: u32,
+}
+
+impl Setup {
+    /// Puts config, rules and model together. The label set is the model's.
+    ///
+    /// # Errors
+    /// A threshold for a label that the model does not have.
+    pub fn new(config: &Config, rules: Rules, model: Arc<Model>) -> Result<Self, TextError> {
+        let labels = Labels::new(model.labels().iter().map(String::as_str));
+        Ok(Self {
+            rules,
+            thresholds: config.thresholds(&labels, model.thresholds())?,
+            labels,
+            model,
+            keys: Keys::new(&config.message_keys, &config.source_keys),
+            output_key: config.output_key.clone(),
+            on_existing: config.on_existing,
+            fields: config.fields.clone(),
+            cache_size: config.cache_size,
+            max_new: config.max_new_templates_per_second,
+        })
+    }
+
+    /// The label set.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The threshold of each label, in the order of the label set.
+    pub fn thresholds(&self) -> &[Threshold] {
+        &self.thresholds
+    }
+
+    fn reaches_threshold(&self, prediction: &Prediction) -> bool {
+        match self.thresholds.get(usize::from(prediction.label)) {
+            Some(Threshold::At(least)) => prediction.confidence >= *least,
+            Some(Threshold::Never) | None => false,
+        }
+    }
+}
+
+impl Engine {
+    /// An engine with an empty cache and no verdicts.
+    pub fn new(setup: Arc<Setup>) -> Self {
+        Self {
+            rule_scratch: RuleScratch::default(),
+            masker: Masker::default(),
+            cache: Cache::new(setup.cache_size),
+            scratch: Scratch::default(),
+            persons: Verdicts::default(),
+            machines: Verdicts::default(),
+            pending: PendingQueue::new(),
+            new_templates: Window::default(),
+            candidates: Vec::new(),
+            object: Vec::new(),
+            stats: Stats { labels: vec![0; setup.labels.len()], ..Stats::default() },
+            setup,
+        }
+    }
+
+    /// What this engine was made of.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Labels one event.
+    pub fn label(&mut self, event: &Event<'_>, now: u64) -> Outcome<'_> {
+        self.stats.events += 1;
+        let Some(message) = event.message.as_deref() else {
+            self.stats.no_message += 1;
+            self.count(Tier::None, None);
+            return Outcome::unclassified();
+        };
+        let source = event.source.as_deref();
+        self.masker.mask(message);
+        let id = TemplateId::of(self.masker.template());
+        self.candidates.clear();
+        let decided = self.decide(message, source, id, now);
+        self.count(decided.tier, decided.label);
+        self.outcome(id, &decided)
+    }
+
+    /// Labels the event that `record`, a JSON object, holds, and appends the record with our object
+    /// to `out`. What is no JSON object is appended as it is.
+    pub fn annotate(&mut self, record: &[u8], now: u64, out: &mut Vec<u8>) -> Annotated {
+        let parsed = match Record::parse(record) {
+            Ok(parsed) => parsed,
+            Err(reason) => {
+                match reason {
+                    NotARecord::OtherJson => self.stats.not_records += 1,
+                    NotARecord::Malformed(_) => self.stats.malformed += 1,
+                }
+                out.extend_from_slice(record);
+                return Annotated::Passed(reason);
+            }
+        };
+        let setup = Arc::clone(&self.setup);
+        let fields = parsed.fields(&setup.keys);
+        let event = Event { message: fields.message, source: fields.source };
+        let mut object = std::mem::take(&mut self.object);
+        object.clear();
+        self.label(&event, now).write_json(&setup.fields, &setup.labels, &mut object);
+        parsed.splice(&setup.output_key, &object, setup.on_existing, out);
+        self.object = object;
+        Annotated::Labelled
+    }
+
+    /// Takes up to `most` templates that wait for a verdict. One that stays unknown is offered
+    /// again after ten minutes.
+    pub fn take_pending(&mut self, most: usize, now: u64) -> Vec<Pending> {
+        self.pending.take(most, now)
+    }
+
+    /// Learns verdicts. A later one beats an earlier one of the same kind; a person's comes before
+    /// the model, an LLM's after it.
+    pub fn learn(&mut self, kind: Kind, verdicts: &[Verdict]) -> Learned {
+        let mut learned = Learned::default();
+        let mut masker = Masker::default();
+        for verdict in verdicts {
+            let known = match kind {
+                Kind::Person => &mut self.persons,
+                Kind::Machine => &mut self.machines,
+            };
+            match known.learn(verdict, &self.setup.labels, &mut masker) {
+                Some(id) => {
+                    self.pending.settle(id);
+                    learned.taken += 1;
+                }
+                None => learned.refused += 1,
+            }
+        }
+        learned
+    }
+
+    /// Counts since the engine was made.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            cached: self.cache.len() as u64,
+            pending: self.pending.len() as u64,
+            pending_let_go: self.pending.let_go(),
+            ..self.stats.clone()
+        }
+    }
+
+    fn decide(
+        &mut self,
+        message: &[u8],
+        source: Option<&str>,
+        id: TemplateId,
+        now: u64,
+    ) -> Decided {
+        // `$` in a pattern means the end of the text, not of the line that carried it.
+        let text = message.trim_ascii_end();
+        if let Some(rule) = self.setup.rules.first_match(text, source, &mut self.rule_scratch) {
+            return Decided::of(Tier::Rule, rule.label, Confidence::ONE).by_rule(rule.place);
+        }
+        if let Some(verdict) = self.persons.get(id, self.masker.template()) {
+            return Decided::of(Tier::Reviewed, verdict.label, Confidence::ONE);
+        }
+        let prediction =
+            if self.masker.template().is_empty() { None } else { self.predict(id, now) };
+        let confidence = prediction.map_or(Confidence::ZERO, |p| p.confidence);
+        if let Some(prediction) = prediction.filter(|p| self.setup.reaches_threshold(p)) {
+            return Decided::of(Tier::Semantic, LabelId(prediction.label), confidence);
+        }
+        let template = self.masker.template();
+        if let Some(verdict) = self.machines.get(id, template) {
+            return Decided::of(Tier::Reasoning, verdict.label, confidence);
+        }
+        let pending = prediction.is_some()
+            && self.pending.note((id, template), source, &self.candidates, now);
+        Decided { tier: Tier::None, label: None, confidence, rule: None, pending }
+    }
+
+    /// What the model says of the template; `None` beyond the limit on new templates.
+    fn predict(&mut self, id: TemplateId, now: u64) -> Option<Prediction> {
+        let template = self.masker.template();
+        let prediction = match self.cache.get(id, template) {
+            Some(prediction) => {
+                self.stats.cache_hits += 1;
+                prediction
+            }
+            None if !self.new_templates.admits(self.setup.max_new, now) => {
+                self.stats.shed += 1;
+                return None;
+            }
+            None => {
+                self.stats.cache_misses += 1;
+                let prediction = self.setup.model.predict(template, &mut self.scratch);
+                self.cache.put(id, template, prediction);
+                prediction
+            }
+        };
+        let candidates = prediction.candidates.iter().filter(|(_, c)| *c > Confidence::ZERO);
+        self.candidates.extend(candidates.map(|(label, c)| (LabelId(*label), *c)));
+        Some(prediction)
+    }
+
+    fn outcome(&self, id: TemplateId, decided: &Decided) -> Outcome<'_> {
+        let template = self.masker.template();
+        let verdict = match decided.tier {
+            Tier::Reviewed => self.persons.get(id, template),
+            Tier::Reasoning => self.machines.get(id, template),
+            Tier::Rule | Tier::Semantic | Tier::None => None,
+        };
+        let unclassified = Outcome::unclassified();
+        Outcome {
+            label_id: decided.label,
+            label: decided.label.map_or(unclassified.label, |id| self.setup.labels.name(id)),
+            tier: decided.tier,
+            confidence: decided.confidence,
+            template_id: Some(id),
+            template,
+            rule: decided.rule.and_then(|place| self.setup.rules.id(place)),
+            by: verdict.and_then(|known| known.by.as_deref()),
+            reason: verdict.and_then(|known| known.reason.as_deref()),
+            pending: decided.pending,
+            candidates: &self.candidates,
+        }
+    }
+
+    fn count(&mut self, tier: Tier, label: Option<LabelId>) {
+        if let Some(count) = self.stats.tiers.get_mut(tier as usize) {
+            *count += 1;
+        }
+        let label = label.and_then(|label| self.stats.labels.get_mut(usize::from(label.0)));
+        if let Some(count) = label {
+            *count += 1;
+        }
+    }
+}
+
+/// A decision, without what it borrows.
+struct Decided {
+    tier: Tier,
+    label: Option<LabelId>,
+    confidence: Confidence,
+    rule: Option<usize>,
+    pending: bool,
+}
+
+impl Decided {
+    fn of(tier: Tier, label: LabelId, confidence: Confidence) -> Self {
+        Self { tier, label: Some(label), confidence, rule: None, pending: false }
+    }
+
+    fn by_rule(self, place: usize) -> Self {
+        Self { rule: Some(place), ..self }
+    }
+}
+
+/// New templates in the present second.
+#[derive(Debug, Default)]
+struct Window {
+    began: u64,
+    count: u32,
+}
+
+impl Window {
+    /// Counts one more, if `limit` (0: none) allows it.
+    fn admits(&mut self, limit: u32, now: u64) -> bool {
+        if limit == 0 {
+            return true;
+        }
+        if now.abs_diff(self.began) >= 1000 {
+            *self = Self { began: now, count: 0 };
+        }
+        if self.count == limit {
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+}

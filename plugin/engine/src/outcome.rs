@@ -1,0 +1,161 @@
+//! What an event gets: label, tier, confidence, and where they come from.
+
+use crate::config::Field;
+use crate::labels::{LabelId, Labels, UNCLASSIFIED};
+use crate::semantic::Confidence;
+use crate::template::TemplateId;
+
+/// Which part of the engine gave the label, cheapest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tier {
+    /// A regular expression matched the message.
+    Rule,
+    /// A person's verdict on the template.
+    Reviewed,
+    /// The model, with a confidence that reaches the label's threshold.
+    Semantic,
+    /// An LLM's verdict on the template.
+    Reasoning,
+    /// None was sure: `Unclassified`.
+    None,
+}
+
+impl Tier {
+    /// All tiers, in order.
+    pub const ALL: [Tier; 5] =
+        [Tier::Rule, Tier::Reviewed, Tier::Semantic, Tier::Reasoning, Tier::None];
+
+    /// The tier's name in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Reviewed => "reviewed",
+            Self::Semantic => "semantic",
+            Self::Reasoning => "reasoning",
+            Self::None => "none",
+        }
+    }
+}
+
+/// What the engine says of one event. Borrows from the engine until the next event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome<'e> {
+    /// The label's id; `None` for `Unclassified`.
+    pub label_id: Option<LabelId>,
+    /// The label's name.
+    pub label: &'e str,
+    /// Who gave it.
+    pub tier: Tier,
+    /// 1 for rules and persons, the model's for the semantic tier, its best candidate's for the
+    /// others.
+    pub confidence: Confidence,
+    /// `None` for an event without a message.
+    pub template_id: Option<TemplateId>,
+    /// Empty for an event without a message.
+    pub template: &'e str,
+    /// The rule that matched.
+    pub rule: Option<&'e str>,
+    /// Who gave the verdict.
+    pub by: Option<&'e str>,
+    /// Why, as the verdict says.
+    pub reason: Option<&'e str>,
+    /// Whether the template waits for a verdict.
+    pub pending: bool,
+    /// The model's best labels, best first; empty where it was not asked.
+    pub candidates: &'e [(LabelId, Confidence)],
+}
+
+impl<'e> Outcome<'e> {
+    /// The outcome of an event that no tier labelled.
+    pub(crate) fn unclassified() -> Self {
+        Self {
+            label_id: None,
+            label: UNCLASSIFIED,
+            tier: Tier::None,
+            confidence: Confidence::ZERO,
+            template_id: None,
+            template: "",
+            rule: None,
+            by: None,
+            reason: None,
+            pending: false,
+            candidates: &[],
+        }
+    }
+
+    /// Appends the outcome as a JSON object in ASCII:
+    /// `{"label":…,"tier":…,"confidence":…,"template_id":…}` and then `fields`, in their order.
+    /// What does not apply is left out.
+    pub fn write_json(&self, fields: &[Field], labels: &Labels, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"label\":");
+        write_string(self.label, out);
+        out.extend_from_slice(b",\"tier\":\"");
+        out.extend_from_slice(self.tier.name().as_bytes());
+        out.extend_from_slice(b"\",\"confidence\":");
+        out.extend_from_slice(self.confidence.to_string().as_bytes());
+        if let Some(id) = self.template_id {
+            out.extend_from_slice(b",\"template_id\":\"");
+            out.extend_from_slice(&id.hex());
+            out.push(b'"');
+        }
+        for field in fields {
+            self.write_field(*field, labels, out);
+        }
+        out.push(b'}');
+    }
+
+    fn write_field(&self, field: Field, labels: &Labels, out: &mut Vec<u8>) {
+        let text = match field {
+            Field::Template => self.template_id.map(|_| self.template),
+            Field::Rule => self.rule,
+            Field::By => self.by,
+            Field::Reason => self.reason,
+            Field::Pending => {
+                out.extend_from_slice(b",\"pending\":");
+                out.extend_from_slice(if self.pending { b"true" } else { b"false" });
+                return;
+            }
+            Field::Candidates => return self.write_candidates(labels, out),
+        };
+        if let Some(text) = text {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(field.name().as_bytes());
+            out.extend_from_slice(b"\":");
+            write_string(text, out);
+        }
+    }
+
+    fn write_candidates(&self, labels: &Labels, out: &mut Vec<u8>) {
+        if self.candidates.is_empty() {
+            return;
+        }
+        out.extend_from_slice(b",\"candidates\":[");
+        for (place, (label, confidence)) in self.candidates.iter().enumerate() {
+            out.extend_from_slice(if place == 0 { b"{\"label\":" } else { b",{\"label\":" });
+            write_string(labels.name(*label), out);
+            out.extend_from_slice(b",\"confidence\":");
+            out.extend_from_slice(confidence.to_string().as_bytes());
+            out.push(b'}');
+        }
+        out.push(b']');
+    }
+}
+
+/// Appends a JSON string in ASCII: everything else, and every control character, is escaped, so
+/// that no text can act on a terminal or leave its place.
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            ' '..='~' => out.push(c as u8),
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+                }
+            }
+        }
+    }
+    out.push(b'"');
+}

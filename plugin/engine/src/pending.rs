@@ -1,0 +1,169 @@
+//! Templates that wait for a verdict.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+use crate::labels::LabelId;
+use crate::semantic::Confidence;
+use crate::template::TemplateId;
+
+/// Templates that wait at once, at most; with [`crate::MAX_TEMPLATE`] at most about 6 MiB.
+pub const MAX_PENDING: usize = 4096;
+
+/// A template that is still unknown is offered again after this many milliseconds.
+pub const OFFER_AGAIN_AFTER: u64 = 10 * 60 * 1000;
+
+/// A source is cut after this many bytes.
+const MAX_SOURCE: usize = 256;
+
+/// A template that no tier is sure of: what the reasoning tier is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// The template.
+    pub template: String,
+    /// Its id.
+    pub template_id: TemplateId,
+    /// The source of the first event.
+    pub source: Option<String>,
+    /// How many events had this template since it was queued.
+    pub count: u64,
+    /// The model's best labels, best first.
+    pub candidates: Vec<(LabelId, Confidence)>,
+}
+
+/// The queue. A template is in it once; after it was taken it rests for [`OFFER_AGAIN_AFTER`].
+#[derive(Debug)]
+pub(crate) struct PendingQueue {
+    queue: Vec<Pending>,
+    places: HashMap<TemplateId, usize>,
+    /// When a template was taken: bounded, the longest untouched is forgotten.
+    offered: LruCache<TemplateId, u64>,
+    let_go: u64,
+}
+
+impl PendingQueue {
+    pub(crate) fn new() -> Self {
+        let mut offered = LruCache::unbounded();
+        offered.resize(NonZeroUsize::new(4 * MAX_PENDING).unwrap_or(NonZeroUsize::MIN));
+        Self { queue: Vec::new(), places: HashMap::new(), offered, let_go: 0 }
+    }
+
+    /// Notes an event of an unknown template. Says whether the template waits for a verdict, here
+    /// or because it was taken: `false` only for one that the full queue let go.
+    pub(crate) fn note(
+        &mut self,
+        (id, template): (TemplateId, &str),
+        source: Option<&str>,
+        candidates: &[(LabelId, Confidence)],
+        now: u64,
+    ) -> bool {
+        if let Some(waiting) = self.places.get(&id).and_then(|place| self.queue.get_mut(*place)) {
+            waiting.count += 1;
+            return true;
+        }
+        if let Some(taken) = self.offered.get(&id)
+            && now.saturating_sub(*taken) < OFFER_AGAIN_AFTER
+        {
+            return true;
+        }
+        if self.queue.len() >= MAX_PENDING {
+            self.let_go += 1;
+            return false;
+        }
+        self.offered.pop(&id);
+        self.places.insert(id, self.queue.len());
+        self.queue.push(Pending {
+            template: template.to_owned(),
+            template_id: id,
+            source: source.map(cut_source),
+            count: 1,
+            candidates: candidates.to_vec(),
+        });
+        true
+    }
+
+    /// Takes up to `most` templates, in the order in which they came.
+    pub(crate) fn take(&mut self, most: usize, now: u64) -> Vec<Pending> {
+        let taken: Vec<_> = self.queue.drain(..most.min(self.queue.len())).collect();
+        for pending in &taken {
+            self.offered.put(pending.template_id, now);
+        }
+        self.places = self.queue.iter().zip(0..).map(|(p, place)| (p.template_id, place)).collect();
+        taken
+    }
+
+    /// Forgets a template that has become known.
+    pub(crate) fn settle(&mut self, id: TemplateId) {
+        self.offered.pop(&id);
+        if let Some(place) = self.places.remove(&id) {
+            self.queue.remove(place);
+            for later in self.places.values_mut().filter(|later| **later > place) {
+                *later -= 1;
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Events whose template found the queue full.
+    pub(crate) fn let_go(&self) -> u64 {
+        self.let_go
+    }
+}
+
+fn cut_source(source: &str) -> String {
+    source
+        .char_indices()
+        .take_while(|(at, c)| at + c.len_utf8() <= MAX_SOURCE)
+        .map(|(_, c)| c)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(queue: &mut PendingQueue, id: u64, now: u64) -> bool {
+        queue.note((TemplateId(id), "t"), Some("s"), &[], now)
+    }
+
+    #[test]
+    fn a_template_is_queued_once_and_counted() {
+        let mut queue = PendingQueue::new();
+        assert!(note(&mut queue, 1, 0) && note(&mut queue, 1, 0));
+        let taken = queue.take(10, 0);
+        assert_eq!((taken.len(), taken[0].count), (1, 2));
+        assert!(note(&mut queue, 1, OFFER_AGAIN_AFTER - 1));
+        assert_eq!(queue.len(), 0);
+        assert!(note(&mut queue, 1, OFFER_AGAIN_AFTER));
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn a_full_queue_lets_go_and_says_so() {
+        let mut queue = PendingQueue::new();
+        for id in 0..MAX_PENDING as u64 {
+            assert!(note(&mut queue, id, 0));
+        }
+        assert!(!note(&mut queue, u64::MAX, 0));
+        assert_eq!((queue.len(), queue.let_go()), (MAX_PENDING, 1));
+    }
+
+    #[test]
+    fn taking_a_part_keeps_the_rest() {
+        let mut queue = PendingQueue::new();
+        for id in 0..5 {
+            note(&mut queue, id, 0);
+        }
+        assert_eq!(queue.take(2, 0).len(), 2);
+        queue.settle(TemplateId(3));
+        note(&mut queue, 4, 0);
+        let rest: Vec<_> =
+            queue.take(9, 0).into_iter().map(|p| (p.template_id.0, p.count)).collect();
+        assert_eq!(rest, [(2, 1), (4, 2)]);
+    }
+}
