@@ -356,14 +356,16 @@ impl Scan<'_> {
         if !is_address || at(text, self.o.at) != b'(' {
             return false;
         }
-        let from = self.o.at + 1;
+        // White space inside the brackets does not reach the template.
+        let from = self.o.at + 1 + spaces(text, self.o.at + 1);
         let end = from + run(text, from, |b| in_token(b) || b == b':');
         let note = part(text, from, end);
         let is_name = note.is_empty() || note.contains(&b'.') || note.contains(&b':');
-        if at(text, end) != b')' || !is_name {
+        let close = end + spaces(text, end);
+        if at(text, close) != b')' || !is_name {
             return false;
         }
-        self.o.leave_out(end + 1);
+        self.o.leave_out(close + 1);
         true
     }
 
