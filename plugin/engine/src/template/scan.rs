@@ -739,15 +739,17 @@ impl Scan<'_> {
         if self.text[self.at] != b'(' || address_end != self.out.len() {
             return false;
         }
-        let from = self.at + 1;
+        // White space inside the brackets does not reach the template.
+        let from = self.at + 1 + spaces(self.text, self.at + 1);
         let end = from + run(self.text, from, |b| in_token(b) || b == b':');
         let note = part(self.text, from, end);
         let is_name = note.is_empty() || note.contains(&b'.') || note.contains(&b':');
-        if at(self.text, end) != b')' || !is_name {
+        let close = end + spaces(self.text, end);
+        if at(self.text, close) != b')' || !is_name {
             return false;
         }
         self.space = false;
-        self.at = end + 1;
+        self.at = close + 1;
         true
     }
 
