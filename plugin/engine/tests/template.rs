@@ -149,6 +149,8 @@ const ONCE_UNSTABLE: &[&[u8]] = &[
     b"<time>UTC00",
     b"(\r)10.0.0.1(\r)10.0.0.1",
     b"10.0.0.1 ( a.b ) up",
+    b"2026-11-23-0A@1f",
+    b"AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:",
 ];
 
 #[test]
