@@ -69,6 +69,10 @@ impl Scan<'_> {
         let right = part(self.o.text, sign + 1, end);
         if right.iter().all(u8::is_ascii_hexdigit) && right.iter().any(u8::is_ascii_digit) {
             self.plain(start, sign, seen);
+            if self.o.at != sign {
+                // A value ended before the sign: the rest is a token of its own.
+                return;
+            }
             self.keep(sign + 1);
             let number = right.iter().all(u8::is_ascii_digit);
             self.mask(if number { Mask::Number } else { Mask::Hex }, end);

@@ -313,7 +313,9 @@ pub(super) fn colon_address(text: &[u8], start: usize) -> Option<(Mask, usize)> 
         return None;
     }
     let length = end - start;
-    if groups == 6 && pairs == 6 && colons == 5 && length == 17 {
+    // Before a mask these are the first of many groups: what was too long to be an address.
+    let goes_on = at(text, end) == b':' && at(text, end + 1) == b'<';
+    if groups == 6 && pairs == 6 && colons == 5 && length == 17 && !goes_on {
         return Some((Mask::Mac, end));
     }
     let shortened = part(text, start, end).windows(2).any(|pair| pair == b"::");
