@@ -40,8 +40,13 @@ impl RowFinder {
     }
 
     /// Looks for the end of the row with which `bytes` begins: the same bytes as in the last call,
-    /// and more, as long as the answer was [`Found::More`]. `at_end`: nothing will follow.
+    /// and more, as long as the answer was [`Found::More`]. `at_end`: nothing will follow. Blank
+    /// lines are a row of their own, so that the row after them begins on its own line.
     pub fn find(&mut self, bytes: &[u8], at_end: bool) -> Found {
+        let blank = bytes.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+        if self.seen == 0 && blank > 0 {
+            return Found::Row(blank);
+        }
         while self.seen < bytes.len() {
             match self.step(&bytes[self.seen..]) {
                 ReadRecordResult::Record => return Found::Row(self.ended()),
@@ -162,6 +167,7 @@ mod tests {
             assert_eq!(rows(text.as_bytes()).concat(), text.as_bytes(), "{text:?}");
         }
         assert_eq!(rows(b"a,\"x\ny\"\nb,c\n").len(), 2);
+        assert_eq!(rows(b"a\n\n\nb"), [b"a\n".as_slice(), b"\n\n", b"b"]);
     }
 
     #[test]

@@ -286,9 +286,9 @@ fn finish(
     began: Instant,
 ) {
     for problem in problems {
-        eprintln!("logtriage: {}", crate::screen::safe(problem));
+        crate::screen::tell(&format!("logtriage: {problem}"));
     }
-    if !args.quiet {
+    if !args.quiet && !report.stopped {
         summary::print(report, setup.labels(), appended, began.elapsed());
     }
 }

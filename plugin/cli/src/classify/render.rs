@@ -67,6 +67,11 @@ impl Renderer {
         }
     }
 
+    /// Whether output has the line ends of its input, or its own.
+    pub fn keeps_line_ends(&self) -> bool {
+        matches!(self.shape, Shape::Csv(_) | Shape::Jsonl)
+    }
+
     /// Labels every row of a batch.
     pub fn batch(
         &self,
@@ -125,7 +130,7 @@ impl Renderer {
             let missing = if row.unclosed { 0 } else { header.width.saturating_sub(fields.len()) };
             out.extend(std::iter::repeat_n(header.delimiter, missing + header.added.len()));
             out.extend_from_slice(end);
-            return Err(format!("{problem}; the row passes unlabelled"));
+            return Err(problem);
         }
         let source = header.source.and_then(|place| fields.get(place)).unwrap_or_default();
         let event = Event {
@@ -162,7 +167,7 @@ impl Renderer {
 
     /// `{"message":…,"triage":{…}}`; bytes that are not UTF-8 stay in `raw_base64`.
     fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let (message, _) = split_line_end(row.bytes);
+        let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
         let outcome = engine.label(&plain_event(message), 0);
         out.extend_from_slice(b"{\"message\":");
@@ -178,7 +183,7 @@ impl Renderer {
     }
 
     fn table_row(&self, screen: &Screen, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let (message, _) = split_line_end(row.bytes);
+        let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
         let outcome = engine.label(&plain_event(message), 0);
         let confidence = if outcome.candidates.is_empty() {
@@ -231,7 +236,7 @@ fn record(row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) -> Result<(), S
     out.extend_from_slice(end);
     match annotated {
         Annotated::Labelled => Ok(()),
-        Annotated::Passed(reason) => Err(format!("{reason}; the row passes unlabelled")),
+        Annotated::Passed(reason) => Err(reason.to_string()),
     }
 }
 
@@ -243,6 +248,12 @@ fn plain_event(message: &[u8]) -> Event<'_> {
 fn split_line_end(bytes: &[u8]) -> (&[u8], &[u8]) {
     let ends = bytes.iter().rev().take_while(|b| matches!(b, b'\n' | b'\r')).count();
     bytes.split_at(bytes.len() - ends)
+}
+
+/// A line without its `\n` or `\r\n`.
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// `label=probability`, best first, joined by `;`.
