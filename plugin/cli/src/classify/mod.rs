@@ -156,10 +156,14 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     let header = header(args, format, &fields, &mut inputs)?;
     let output = streams::open_output(args.output.as_deref())?;
     let renderer = Renderer { shape: shape(args, format, header, &output), fields };
-    let engines = (0..threads(args)).map(|_| engine(&setup, &journals)).collect();
+    let (engines, refused): (Vec<_>, Vec<_>) =
+        (0..threads(args)).map(|_| engine(&setup, &journals)).unzip();
     let report = pipeline::run(inputs, &renderer, engines, output.writer, &options(args))?;
 
     let mut problems = journals.problems;
+    problems.extend(refused.into_iter().next().filter(|refused| *refused > 0).map(|refused| {
+        format!("{refused} verdicts are not used; the labels are: {}", setup.labels())
+    }));
     let appended = state
         .map(|state| state.append_pending(report.pending.list(), setup.labels()))
         .transpose()
@@ -173,6 +177,8 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
 }
 
 fn apply(args: &Args, config: &mut Config) {
+    // The limit protects a stream that must not wait. A file waits.
+    config.max_new_templates_per_second = 0;
     if let Some(fields) = &args.fields {
         let mut wanted: Vec<Field> = Vec::new();
         for field in fields.iter().copied().map(Field::from) {
@@ -184,12 +190,15 @@ fn apply(args: &Args, config: &mut Config) {
     }
 }
 
-fn engine(setup: &Arc<logtriage_engine::Setup>, journals: &Journals) -> Engine {
+/// An engine that knows the verdicts, and how many of them it refused.
+fn engine(setup: &Arc<logtriage_engine::Setup>, journals: &Journals) -> (Engine, usize) {
     let mut engine = Engine::new(Arc::clone(setup));
-    for (kind, verdicts) in &journals.verdicts {
-        engine.learn(*kind, verdicts);
-    }
-    engine
+    let refused = journals
+        .verdicts
+        .iter()
+        .map(|(kind, verdicts)| engine.learn(*kind, verdicts).refused)
+        .sum();
+    (engine, refused)
 }
 
 fn rows(args: &Args, format: InputFormat) -> Result<Vec<Rows>, Failure> {

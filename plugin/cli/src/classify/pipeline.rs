@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use logtriage_engine::{Engine, Stats};
+use logtriage_engine::{Engine, OFFER_AGAIN_AFTER, Stats};
 
 use super::csv_rows::{Found, RowFinder};
 use super::render::{Problem, Renderer};
@@ -26,6 +26,9 @@ const QUEUE: usize = 2;
 
 /// Bad rows that are reported one by one.
 const REPORTED: u64 = 20;
+
+/// The engine's clock: it stands still.
+pub const NOW: u64 = OFFER_AGAIN_AFTER;
 
 /// How the run is watched.
 pub struct Options {
@@ -309,7 +312,7 @@ fn label_batches(
     for batch in batches {
         let mut labelled = Done { bytes_read: batch.bytes.len() as u64, ..empty(None) };
         renderer.batch(&batch, &mut engine, &mut labelled.output, &mut labelled.problems);
-        // The clock stands still: a batch run offers each template once.
+        // Long before `NOW`, so that every batch offers a template again and all its events count.
         labelled.pending = engine.take_pending(usize::MAX, 0);
         if done.send(labelled).is_err() {
             return;

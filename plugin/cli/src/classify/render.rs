@@ -11,7 +11,7 @@ use logtriage_engine::{
 
 use super::csv_header::Header;
 use super::csv_rows::Fields;
-use super::pipeline::{Batch, Row};
+use super::pipeline::{Batch, NOW, Row};
 use crate::screen;
 
 /// What comes in and what goes out.
@@ -138,7 +138,7 @@ impl Renderer {
             source: (!source.is_empty()).then(|| String::from_utf8_lossy(source)),
         };
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&event, 0);
+        let outcome = engine.label(&event, NOW);
         self.csv_cells(header.delimiter, &outcome, &labels, out);
         out.extend_from_slice(end);
         Ok(())
@@ -169,7 +169,7 @@ impl Renderer {
     fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
         let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&plain_event(message), 0);
+        let outcome = engine.label(&plain_event(message), NOW);
         out.extend_from_slice(b"{\"message\":");
         write_string(&String::from_utf8_lossy(message), out);
         if std::str::from_utf8(message).is_err() {
@@ -185,7 +185,7 @@ impl Renderer {
     fn table_row(&self, screen: &Screen, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
         let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&plain_event(message), 0);
+        let outcome = engine.label(&plain_event(message), NOW);
         let confidence = if outcome.candidates.is_empty() {
             String::new()
         } else {
@@ -232,7 +232,7 @@ fn record(row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) -> Result<(), S
         None => (&content[..0], content),
     };
     out.extend_from_slice(mark);
-    let annotated = engine.annotate(content, 0, out);
+    let annotated = engine.annotate(content, NOW, out);
     out.extend_from_slice(end);
     match annotated {
         Annotated::Labelled => Ok(()),

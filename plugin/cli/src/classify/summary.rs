@@ -50,8 +50,9 @@ fn pending(report: &Report, appended: Option<usize>) -> String {
     if let Some(appended) = appended {
         text.push_str(&format!("; {} went to pending.jsonl", grouped(appended as u64)));
     }
-    if report.stats.pending_let_go > 0 {
-        let let_go = grouped(report.stats.pending_let_go);
+    let let_go = report.stats.pending_let_go + report.pending.let_go();
+    if let_go > 0 {
+        let let_go = grouped(let_go);
         text.push_str(&format!("; the queue was full for {let_go} events"));
     }
     text
