@@ -4,12 +4,16 @@
 //! but something in the data was wrong, 2 could not run (usage, config, model).
 
 mod classify;
+mod distil;
 mod evaluate;
 mod explain;
 mod failure;
+mod labelled;
+mod parts;
 mod screen;
 mod setup;
 mod state;
+mod train;
 
 use std::process::ExitCode;
 
@@ -31,6 +35,8 @@ enum Command {
     Classify(classify::Args),
     Explain(explain::Args),
     Evaluate(evaluate::Args),
+    Train(train::Args),
+    Distil(distil::Args),
     /// Print a completion script for a shell
     ///
     /// Example: logtriage completions bash > /etc/bash_completion.d/logtriage
@@ -56,6 +62,8 @@ fn run(command: Command) -> Result<Ended, Failure> {
         Command::Classify(args) => classify::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Distil(args) => distil::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "logtriage", &mut script);

@@ -10,6 +10,7 @@ use logtriage_engine::{
 
 use crate::failure::Failure;
 use crate::state::{Journals, State};
+use crate::parts;
 
 /// The config that is used where none is named.
 const DEFAULT_CONFIG: &str = "logtriage.toml";
@@ -102,6 +103,7 @@ impl Loaded {
 }
 
 /// Reads a bundle directory.
-pub fn load_model(_directory: &Path) -> Result<Model, Failure> {
-    todo!()
+pub fn load_model(directory: &Path) -> Result<Model, Failure> {
+    let parts = parts::read(directory).map_err(|error| Failure::other(error.to_string()))?;
+    Model::load(parts).map_err(|error| Failure::other(format!("{}: {error}", directory.display())))
 }

@@ -39,7 +39,7 @@ mod outcome;
 mod pending;
 pub mod record;
 mod rules;
-mod semantic;
+pub mod semantic;
 mod stats;
 mod template;
 mod verdicts;

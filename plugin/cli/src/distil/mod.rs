@@ -1,0 +1,111 @@
+//! `logtriage distil`: a sentence transformer becomes a static token table.
+//!
+//! Each token of the vocabulary goes through the teacher alone; the 384 numbers that come out are
+//! reduced to 256 by principal components; each token's weight follows from how often it occurs
+//! (Tulkens and van Dongen, Model2Vec, 2024). What is written is a table directory for `train`.
+
+mod frequency;
+mod pca;
+mod table;
+mod teacher;
+
+use std::path::{Path, PathBuf};
+
+use logtriage_engine::semantic::BundleParts;
+
+use crate::failure::{Ended, Failure};
+use crate::labelled::{Columns, DataError, Labelled};
+use crate::parts;
+use teacher::{Teacher, TeacherError};
+
+/// Distil a sentence transformer into a token table for `train`
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  logtriage distil --model model.onnx --tokenizer tokenizer.json --corpus logs.csv -o table/
+  logtriage train labelled.csv --table table/ -o bundle/
+
+ONNX Runtime is loaded when needed: pip install onnxruntime, then point --onnxruntime or
+ORT_DYLIB_PATH at its libonnxruntime.so.* (onnxruntime/capi/ in site-packages).")]
+pub struct Args {
+    /// The teacher: inputs input_ids, attention_mask, token_type_ids; output last_hidden_state
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Its WordPiece tokenizer.json
+    #[arg(long, value_name = "FILE")]
+    tokenizer: PathBuf,
+    /// CSV files whose messages tell how often tokens occur
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    corpus: Vec<PathBuf>,
+    /// Directory to write
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// The a of the token weight a / (a + p): tokens more frequent than this count for less
+    #[arg(long, default_value_t = 1e-2, value_name = "A")]
+    sif: f64,
+    /// What to write into the manifest as the table's origin
+    #[arg(long, default_value = "distilled from a sentence transformer", value_name = "TEXT")]
+    origin: String,
+    /// ONNX Runtime's shared library
+    #[arg(long, env = "ORT_DYLIB_PATH", value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+    #[command(flatten)]
+    columns: Columns,
+}
+
+/// Why no table was made.
+#[derive(Debug, thiserror::Error)]
+pub enum DistilError {
+    /// The teacher cannot be loaded or run.
+    #[error(transparent)]
+    Teacher(#[from] TeacherError),
+    /// The corpus cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The table cannot be written.
+    #[error(transparent)]
+    Parts(#[from] parts::PartsError),
+    /// An option is out of range.
+    #[error("--sif is {0}, expected a number above 0, at most 1")]
+    Sif(f64),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`DistilError`]; nothing is written then, except if writing itself fails.
+pub fn run(args: &Args) -> Result<Ended, Failure> {
+    make(args).map_err(|error| Failure::other(error.to_string()))?;
+    Ok(Ended::Clean)
+}
+
+fn make(args: &Args) -> Result<(), DistilError> {
+    if !(args.sif > 0.0 && args.sif <= 1.0) {
+        return Err(DistilError::Sif(args.sif));
+    }
+    let templates = Labelled::templates(&args.corpus, &args.columns)?;
+    let mut teacher = Teacher::open(&args.model, &args.tokenizer, args.onnxruntime.as_deref())?;
+    let parts = distil(&mut teacher, &templates, args)?;
+    parts::write(&args.output, &parts)?;
+    summarise(&args.output, &parts);
+    Ok(())
+}
+
+fn distil(
+    teacher: &mut Teacher,
+    templates: &[String],
+    args: &Args,
+) -> Result<BundleParts, DistilError> {
+    let counts = teacher.count(templates)?;
+    let weights = frequency::weights(&counts, args.sif);
+    let vectors = teacher.vectors()?;
+    let reduced = pca::reduce(&vectors);
+    println!("variance kept by 256 components: {:.4}", reduced.variance_kept);
+    let origin = format!("{}; sif {:e}; {} templates", args.origin, args.sif, templates.len());
+    Ok(table::parts(&teacher.vocabulary(), &reduced.vectors, &weights, origin))
+}
+
+fn summarise(dir: &Path, parts: &BundleParts) {
+    for (name, bytes) in parts {
+        println!("{:>10}  {}", bytes.len(), dir.join(name).display());
+    }
+}

@@ -1,0 +1,207 @@
+//! Labelled messages from CSV files, as distinct templates.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use logtriage_engine::{DEFAULT_LABELS, Masker};
+
+/// Which columns of a CSV file hold what.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Columns {
+    /// Column of the system that wrote the message; a file without it is one source
+    #[arg(long, default_value = "source", value_name = "NAME")]
+    pub source_column: String,
+    /// Column of the message
+    #[arg(long, default_value = "log_message", value_name = "NAME")]
+    pub message_column: String,
+    /// Column of the label
+    #[arg(long, default_value = "target_label", value_name = "NAME")]
+    pub label_column: String,
+}
+
+/// Why labelled data cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file cannot be read or is not CSV.
+    #[error("{}: {error}", path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and byte.
+        error: csv::Error,
+    },
+    /// There is no such column.
+    #[error("{}: no column {wanted:?}; it has {}", path.display(), quoted(found))]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        wanted: String,
+        /// The columns that are there.
+        found: Vec<String>,
+    },
+    /// There is nothing in it.
+    #[error("{}: no rows", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    names.join(", ")
+}
+
+/// A distinct template with its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// As the mask made it.
+    pub template: String,
+    /// Number of the label in [`Labelled::labels`].
+    pub label: usize,
+    /// Number of the first source that had it in [`Labelled::sources`].
+    pub source: usize,
+}
+
+/// Distinct templates, in the order in which they first came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labelled {
+    /// The templates.
+    pub rows: Vec<Row>,
+    /// The default labels first, in their order, then others by name.
+    pub labels: Vec<String>,
+    /// By name.
+    pub sources: Vec<String>,
+    /// Messages read.
+    pub messages: usize,
+    /// Templates that came with more than one label, with the number of messages of each label;
+    /// the most frequent one won, of equals the first by name.
+    pub conflicts: Vec<(String, BTreeMap<String, usize>)>,
+}
+
+/// What was seen of one template.
+struct Seen {
+    template: String,
+    source: String,
+    votes: BTreeMap<String, usize>,
+}
+
+impl Labelled {
+    /// Reads the files one after the other.
+    ///
+    /// # Errors
+    /// If a file cannot be read, lacks a column, or holds no row.
+    pub fn read(paths: &[PathBuf], columns: &Columns) -> Result<Self, DataError> {
+        let mut seen: Vec<Seen> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let mut messages = 0;
+        each_message(paths, columns, true, |template, source, label| {
+            messages += 1;
+            let place = *places.entry(template.to_owned()).or_insert_with(|| {
+                let votes = BTreeMap::new();
+                seen.push(Seen { template: template.to_owned(), source: source.to_owned(), votes });
+                seen.len() - 1
+            });
+            *seen[place].votes.entry(label.to_owned()).or_default() += 1;
+        })?;
+        Ok(Self::settle(seen, messages))
+    }
+
+    /// The distinct templates of files that need no labels, in the order in which they first came.
+    ///
+    /// # Errors
+    /// As [`Labelled::read`].
+    pub fn templates(paths: &[PathBuf], columns: &Columns) -> Result<Vec<String>, DataError> {
+        let mut known = std::collections::HashSet::new();
+        let mut templates = Vec::new();
+        each_message(paths, columns, false, |template, _, _| {
+            if known.insert(template.to_owned()) {
+                templates.push(template.to_owned());
+            }
+        })?;
+        Ok(templates)
+    }
+
+    fn settle(seen: Vec<Seen>, messages: usize) -> Self {
+        let labels = label_order(seen.iter().flat_map(|seen| seen.votes.keys().cloned()));
+        let sources = distinct(seen.iter().map(|seen| seen.source.clone()));
+        let mut conflicts = Vec::new();
+        let mut rows = Vec::with_capacity(seen.len());
+        for Seen { template, source, votes } in seen {
+            let winner = winner(&votes);
+            rows.push(Row {
+                label: labels.iter().position(|label| *label == winner).unwrap_or_default(),
+                source: sources.binary_search(&source).unwrap_or_default(),
+                template: template.clone(),
+            });
+            if votes.len() > 1 {
+                conflicts.push((template, votes));
+            }
+        }
+        Self { rows, labels, sources, messages, conflicts }
+    }
+}
+
+fn winner(votes: &BTreeMap<String, usize>) -> String {
+    let best = votes.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
+    best.map(|(label, _)| label.clone()).unwrap_or_default()
+}
+
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn label_order(names: impl Iterator<Item = String>) -> Vec<String> {
+    let place = |name: &String| DEFAULT_LABELS.iter().position(|(known, _)| known == name);
+    let mut names = distinct(names);
+    // Stable: what has no place stays in the order of the names.
+    names.sort_by_key(|name| place(name).unwrap_or(usize::MAX));
+    names
+}
+
+/// Calls `take` with the template, source and label of every row.
+fn each_message(
+    paths: &[PathBuf],
+    columns: &Columns,
+    labelled: bool,
+    mut take: impl FnMut(&str, &str, &str),
+) -> Result<(), DataError> {
+    let mut masker = Masker::default();
+    for path in paths {
+        let fail = |error| DataError::Csv { path: path.clone(), error };
+        let mut reader = csv::Reader::from_path(path).map_err(fail)?;
+        let header = reader.headers().map_err(fail)?.clone();
+        if header.is_empty() {
+            return Err(DataError::Empty { path: path.clone() });
+        }
+        let message = column(path, &header, &columns.message_column)?;
+        let label =
+            if labelled { Some(column(path, &header, &columns.label_column)?) } else { None };
+        let source = header.iter().position(|name| name == columns.source_column);
+        let file = path.display().to_string();
+        let mut rows = 0;
+        for record in reader.records() {
+            let record = record.map_err(fail)?;
+            let cell = |at: usize| record.get(at).unwrap_or_default();
+            let template = masker.mask(cell(message).as_bytes());
+            take(template, source.map_or(&file, cell), label.map_or("", cell));
+            rows += 1;
+        }
+        if rows == 0 {
+            return Err(DataError::Empty { path: path.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn column(path: &Path, header: &csv::StringRecord, wanted: &str) -> Result<usize, DataError> {
+    header.iter().position(|name| name == wanted).ok_or_else(|| DataError::Column {
+        path: path.to_owned(),
+        wanted: wanted.to_owned(),
+        found: header.iter().map(str::to_owned).collect(),
+    })
+}

@@ -1,0 +1,145 @@
+//! From out-of-fold logits to a temperature and to thresholds with a guarantee.
+
+use argmin::core::{CostFunction, Error, Executor, State};
+use argmin::solver::brent::BrentOpt;
+use logtriage_engine::{Confidence, Threshold};
+use statrs::distribution::{Beta, ContinuousCDF};
+
+use super::logistic::log_softmax;
+
+/// Probability that a threshold's promise does not hold.
+const DELTA: f64 = 0.05;
+
+/// A held-out template: what is right, and what the model says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) truth: usize,
+    pub(super) said: usize,
+    pub(super) confidence: Confidence,
+}
+
+impl Answer {
+    pub(super) fn is_right(&self) -> bool {
+        self.truth == self.said
+    }
+}
+
+/// The temperature that makes the truth likeliest (Guo et al., ICML 2017), 0.05 to 20.
+pub(super) fn temperature(logits: &[Vec<f64>], targets: &[usize]) -> Result<f64, Error> {
+    struct Loss<'a>(&'a [Vec<f64>], &'a [usize]);
+    impl CostFunction for Loss<'_> {
+        type Param = f64;
+        type Output = f64;
+        fn cost(&self, log_temperature: &f64) -> Result<f64, Error> {
+            let temperature = log_temperature.exp();
+            let losses = self.0.iter().zip(self.1).map(|(logits, &target)| {
+                let scaled: Vec<f64> = logits.iter().map(|logit| logit / temperature).collect();
+                -log_softmax(&scaled)[target]
+            });
+            Ok(losses.sum())
+        }
+    }
+    let solver = BrentOpt::new(0.05_f64.ln(), 20.0_f64.ln());
+    let result = Executor::new(Loss(logits, targets), solver)
+        .configure(|state| state.max_iters(100))
+        .timer(false)
+        .run()?;
+    Ok(result.state().get_best_param().map_or(1.0, |log| log.exp()))
+}
+
+/// What the model says of each sample at a temperature.
+pub(super) fn answers(logits: &[Vec<f64>], targets: &[usize], temperature: f64) -> Vec<Answer> {
+    let answer = |(logits, &truth): (&Vec<f64>, &usize)| {
+        let scaled: Vec<f64> = logits.iter().map(|logit| logit / temperature).collect();
+        let logs = log_softmax(&scaled);
+        let mut said = 0;
+        for (label, log) in logs.iter().enumerate() {
+            if *log > logs[said] {
+                said = label;
+            }
+        }
+        Answer { truth, said, confidence: Confidence::from_probability(logs[said].exp()) }
+    };
+    logits.iter().zip(targets).map(answer).collect()
+}
+
+/// The threshold of each label: the lowest confidence from which on the answers of that label are
+/// wrong at most `target` of the time, with probability 95%; never, if there is none.
+pub(super) fn thresholds(answers: &[Answer], labels: usize, target: f64) -> Vec<Threshold> {
+    (0..labels)
+        .map(|label| {
+            let mut own: Vec<Answer> =
+                answers.iter().copied().filter(|answer| answer.said == label).collect();
+            own.sort_by_key(|answer| std::cmp::Reverse(answer.confidence));
+            threshold(&own, target)
+        })
+        .collect()
+}
+
+/// Learn then test (Angelopoulos et al., 2021) with fixed-sequence testing: going down in steps of
+/// 0.01, each confidence is tested at the full level until one fails; the last that passed is the
+/// threshold. Where too few answers lie above to pass even without an error there is nothing to
+/// test, and that depends on no answer being right. `own` is sorted, the surest first.
+fn threshold(own: &[Answer], target: f64) -> Threshold {
+    let mut passed = Threshold::Never;
+    for units in (0..100).rev().map(|step| step * 100) {
+        let Some(least) = Confidence::from_units(units) else { break };
+        let accepted = &own[..own.partition_point(|answer| answer.confidence >= least)];
+        let wrong = accepted.iter().filter(|answer| !answer.is_right()).count();
+        if upper_bound(0, accepted.len()) > target {
+            continue;
+        }
+        if upper_bound(wrong, accepted.len()) > target {
+            break;
+        }
+        passed = Threshold::At(least);
+    }
+    passed
+}
+
+/// The exact one-sided upper bound on an error rate of which `wrong` of `all` were seen (Clopper
+/// and Pearson, Biometrika 1934), at 95%.
+pub(super) fn upper_bound(wrong: usize, all: usize) -> f64 {
+    if wrong >= all {
+        return 1.0;
+    }
+    Beta::new(wrong as f64 + 1.0, (all - wrong) as f64)
+        .map_or(1.0, |beta| beta.inverse_cdf(1.0 - DELTA))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(right: bool, units: u16) -> Answer {
+        let confidence = Confidence::from_units(units).unwrap();
+        Answer { truth: usize::from(!right), said: 0, confidence }
+    }
+
+    #[test]
+    fn the_bound_is_the_exact_one() {
+        // Without an error it is 1 - 0.05^(1/n).
+        assert!((upper_bound(0, 59) - (1.0 - 0.05_f64.powf(1.0 / 59.0))).abs() < 1e-6);
+        assert!(upper_bound(0, 58) > 0.05 && upper_bound(0, 59) < 0.05);
+        assert!((upper_bound(5, 100) - 0.1022).abs() < 1e-3);
+        assert_eq!(upper_bound(0, 0), 1.0);
+    }
+
+    #[test]
+    fn a_threshold_stops_where_errors_begin() {
+        let mut own: Vec<Answer> = (0..100).map(|_| answer(true, 9000)).collect();
+        own.extend((0..20).map(|_| answer(false, 5000)));
+        let at = |units| Threshold::At(Confidence::from_units(units).unwrap());
+        assert_eq!(threshold(&own, 0.05), at(5100));
+        assert_eq!(threshold(&own[..40], 0.05), Threshold::Never);
+    }
+
+    #[test]
+    fn overconfident_logits_get_a_temperature_above_one() {
+        let logits: Vec<Vec<f64>> = (0..10).map(|_| vec![8.0, 0.0]).collect();
+        let targets = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1];
+        let temperature = temperature(&logits, &targets).unwrap();
+        // Seven of ten are right: softmax(8 / T) = 0.7.
+        assert!((temperature - 8.0 / (0.7_f64 / 0.3).ln()).abs() < 0.05, "{temperature}");
+    }
+}

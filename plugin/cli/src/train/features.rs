@@ -1,0 +1,82 @@
+//! Templates as the numbers that the regression sees.
+
+use logtriage_engine::semantic::{Embedder, Scratch, WIDTH, Words};
+
+use crate::labelled::Row;
+
+/// What embeddings are multiplied by beside the words, which are of length 1 as they are.
+///
+/// It is the share of the embedding in the regularisation: measured on the default corpus by
+/// source, 0.5 is better than 1 by half a point of macro-F1 and than 2 by three.
+pub(super) const EMBEDDING_SCALE: f64 = 0.5;
+
+/// One template: its scaled embedding, and its words by place in [`Features::tokens`].
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    pub(super) embedding: Vec<f64>,
+    pub(super) words: Vec<(usize, f64)>,
+}
+
+/// All templates.
+#[derive(Debug)]
+pub(super) struct Features {
+    pub(super) samples: Vec<Sample>,
+    /// The tokens that occur, ascending.
+    pub(super) tokens: Vec<u32>,
+    /// The value of every token of the vocabulary: inverse document frequency.
+    pub(super) values: Vec<f32>,
+}
+
+impl Features {
+    pub(super) fn of(rows: &[Row], embedder: &Embedder) -> Self {
+        let mut scratch = Scratch::default();
+        let ids: Vec<Vec<u32>> =
+            rows.iter().map(|row| embedder.tokens(&row.template, &mut scratch).to_vec()).collect();
+        let values = document_values(&ids, embedder.info().tokens);
+        let tokens = distinct(ids.concat());
+        let mut words = Words::default();
+        let samples = rows.iter().zip(&ids).map(|(row, ids)| {
+            words.collect(ids, &values);
+            Sample {
+                embedding: scaled(embedder.embed(&row.template, &mut scratch)),
+                words: placed(&words, &tokens),
+            }
+        });
+        Self { samples: samples.collect(), tokens, values }
+    }
+
+    /// Numbers per label: the embedding, the words, and the bias.
+    pub(super) fn width(&self) -> usize {
+        WIDTH + self.tokens.len() + 1
+    }
+}
+
+fn scaled(embedding: &[f32]) -> Vec<f64> {
+    embedding.iter().map(|&value| f64::from(value) * EMBEDDING_SCALE).collect()
+}
+
+fn placed(words: &Words, tokens: &[u32]) -> Vec<(usize, f64)> {
+    let known = words
+        .values()
+        .iter()
+        .filter_map(|(token, value)| Some((tokens.binary_search(token).ok()?, f64::from(*value))));
+    known.collect()
+}
+
+fn distinct(mut ids: Vec<u32>) -> Vec<u32> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// `ln((1 + N) / (1 + n)) + 1`: n of N templates hold the token.
+fn document_values(ids: &[Vec<u32>], vocabulary: usize) -> Vec<f32> {
+    let mut counts = vec![0_u32; vocabulary];
+    for ids in ids {
+        for id in distinct(ids.clone()) {
+            counts[id as usize] += 1;
+        }
+    }
+    let all = 1.0 + ids.len() as f64;
+    counts.iter().map(|&n| ((all / (1.0 + f64::from(n))).ln() + 1.0) as f32).collect()
+}

@@ -1,0 +1,249 @@
+//! `logtriage train`: labelled messages become a model bundle.
+//!
+//! ```text
+//! CSV ──► templates ──► embedding and words ──► logistic regression ──► bundle
+//!                              └─ cross-validation ──► C, temperature, thresholds, report
+//! ```
+
+mod calibrate;
+mod features;
+mod folds;
+mod logistic;
+mod metrics;
+mod report;
+mod write;
+
+use std::path::PathBuf;
+
+use logtriage_engine::Threshold;
+use logtriage_engine::semantic::{
+    BundleParts, ClassifierInfo, Embedder, LABEL_RULE, TABLE, Training, VOCABULARY, builtin_parts,
+    is_label,
+};
+
+use crate::failure::{Ended, Failure};
+use crate::labelled::{Columns, Labelled};
+use crate::parts;
+use calibrate::Answer;
+use features::Features;
+use folds::By;
+use metrics::Scores;
+
+/// Inverse strengths of regularisation that cross-validation chooses from.
+const GRID: [f64; 4] = [1.0, 3.0, 6.0, 12.0];
+/// Templates at least.
+const MIN_TEMPLATES: usize = 20;
+/// Templates of each label at least.
+const MIN_PER_LABEL: usize = 5;
+/// Labels at most.
+const MAX_LABELS: usize = 256;
+
+/// Train a model bundle on labelled messages
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  logtriage train labelled.csv -o bundle/
+  logtriage train a.csv b.csv --label-column severity --target-error 0.1 -o bundle/
+
+Messages become templates first; one template counts once. Everything in the report is measured on
+templates that the model did not see: by source, whole systems are held out (from 10 sources on);
+by template, single lines. Thresholds follow from the former where there is one.")]
+pub struct Args {
+    /// CSV files with a header
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Directory of the bundle to write
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Table or bundle to start from [default: the built-in model's]
+    #[arg(long, value_name = "DIR")]
+    table: Option<PathBuf>,
+    /// Inverse strength of regularisation [default: the best of 1, 3, 6, 12 by macro-F1]
+    #[arg(long, value_name = "C")]
+    c: Option<f64>,
+    /// Highest share of wrong answers among those that reach their label's threshold, above 0,
+    /// below 1; holds for each label with probability 95%
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    target_error: f64,
+    #[command(flatten)]
+    columns: Columns,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If options, data or table cannot be used: one label only, fewer than 20 templates, a label with
+/// fewer than 5, an unknown column. Nothing is written then.
+pub fn run(args: &Args) -> Result<Ended, Failure> {
+    check_options(args)?;
+    let data = Labelled::read(&args.files, &args.columns).map_err(sentence)?;
+    check(&data)?;
+    let mut parts = match &args.table {
+        Some(dir) => parts::read(dir).map_err(sentence)?,
+        None => builtin_parts(),
+    };
+    let embedder = Embedder::load(parts.clone()).map_err(sentence)?;
+    parts.retain(|name, _| [VOCABULARY, TABLE].contains(&name.as_str()));
+    print!("{}", report::data(&data).map_err(sentence)?);
+    let bundle = train(args, &data, &embedder, parts)?;
+    parts::write(&args.output, &bundle).map_err(sentence)?;
+    println!("\nwrote {}", args.output.display());
+    Ok(Ended::Clean)
+}
+
+fn sentence(error: impl std::fmt::Display) -> Failure {
+    Failure::other(error.to_string())
+}
+
+fn check_options(args: &Args) -> Result<(), Failure> {
+    let (target, c) = (args.target_error, args.c.unwrap_or(1.0));
+    if !(target > 0.0 && target < 1.0) {
+        return Err(Failure::other(format!("--target-error is {target}, expected 0 to 1")));
+    }
+    if !(1e-6..=1e6).contains(&c) {
+        return Err(Failure::other(format!("--c is {c}, expected 1e-6 to 1e6")));
+    }
+    Ok(())
+}
+
+fn check(data: &Labelled) -> Result<(), Failure> {
+    let refuse = |reason: String| Err(Failure::other(reason));
+    if let Some(label) = data.labels.iter().find(|label| !is_label(label)) {
+        return refuse(format!("{label:?} cannot be a label: {LABEL_RULE}"));
+    }
+    if let [label] = data.labels.as_slice() {
+        return refuse(format!("every row has the label {label:?}; a model needs at least two"));
+    }
+    if data.labels.len() > MAX_LABELS {
+        return refuse(format!("{} labels, at most {MAX_LABELS} are possible", data.labels.len()));
+    }
+    if data.rows.len() < MIN_TEMPLATES {
+        let found = data.rows.len();
+        return refuse(format!("{found} distinct templates; a model needs {MIN_TEMPLATES}"));
+    }
+    for (number, label) in data.labels.iter().enumerate() {
+        let found = data.rows.iter().filter(|row| row.label == number).count();
+        if found < MIN_PER_LABEL {
+            return refuse(format!(
+                "{label:?} has {found} distinct templates; each label needs {MIN_PER_LABEL}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Held-out logits, for one way to hold out.
+struct HeldOut {
+    by: By,
+    logits: Vec<Vec<f64>>,
+}
+
+fn train(
+    args: &Args,
+    data: &Labelled,
+    embedder: &Embedder,
+    parts: BundleParts,
+) -> Result<BundleParts, Failure> {
+    let features = Features::of(&data.rows, embedder);
+    let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
+    let ways = ways(data);
+    let (c, first) = choose_c(args, &features, &targets, data, ways[0])?;
+    let temperature = calibrate::temperature(&first.logits, &targets).map_err(sentence)?;
+    println!("C {c}, temperature {temperature:.4}");
+
+    let answers = calibrate::answers(&first.logits, &targets, temperature);
+    let thresholds = calibrate::thresholds(&answers, data.labels.len(), args.target_error);
+    let mut quality = vec![show(first.by, &answers, data, &thresholds)?];
+    for &by in &ways[1..] {
+        let held_out = hold_out(&features, &targets, data, by, c)?;
+        let answers = calibrate::answers(&held_out.logits, &targets, temperature);
+        quality.push(show(by, &answers, data, &thresholds)?);
+    }
+    trade_off(&answers, data.labels.len());
+
+    let all: Vec<usize> = (0..targets.len()).collect();
+    let weights =
+        logistic::fit(&features, &targets, &all, data.labels.len(), c).map_err(sentence)?;
+    let training = Training {
+        digest: write::data_digest(data),
+        templates: data.rows.len(),
+        sources: data.sources.len(),
+        c,
+        target_error: args.target_error,
+    };
+    let labels = data.labels.clone();
+    let info = ClassifierInfo { labels, thresholds, temperature, training, quality };
+    Ok(write::bundle(parts, embedder.info().clone(), info, &weights, &features, data))
+}
+
+/// Calibration follows the first.
+fn ways(data: &Labelled) -> Vec<By> {
+    if data.sources.len() >= folds::MIN_SOURCES {
+        vec![By::Source, By::Template]
+    } else {
+        vec![By::Template]
+    }
+}
+
+fn hold_out(
+    features: &Features,
+    targets: &[usize],
+    data: &Labelled,
+    by: By,
+    c: f64,
+) -> Result<HeldOut, Failure> {
+    let labels = data.labels.len();
+    let folds = match by {
+        By::Source => folds::by_group(&data.rows.iter().map(|row| row.source).collect::<Vec<_>>()),
+        By::Template => folds::by_template(targets, labels),
+    };
+    let logits = folds::out_of_fold(features, targets, &folds, labels, c).map_err(sentence)?;
+    Ok(HeldOut { by, logits })
+}
+
+/// The C with the best held-out macro-F1, the smaller of equals; what is given is taken.
+fn choose_c(
+    args: &Args,
+    features: &Features,
+    targets: &[usize],
+    data: &Labelled,
+    by: By,
+) -> Result<(f64, HeldOut), Failure> {
+    let mut best: Option<(f64, f64, HeldOut)> = None;
+    let given = args.c.map(|c| vec![c]);
+    for c in given.unwrap_or(GRID.to_vec()) {
+        let held_out = hold_out(features, targets, data, by, c)?;
+        let answers = calibrate::answers(&held_out.logits, targets, 1.0);
+        let score = Scores::of(&answers, &vec![Threshold::Never; data.labels.len()]).macro_f1;
+        println!("C {c}: held-out macro-F1 {score:.4}");
+        if best.as_ref().is_none_or(|(_, before, _)| score > *before) {
+            best = Some((c, score, held_out));
+        }
+    }
+    let (c, _, held_out) = best.ok_or_else(|| Failure::other("no C to choose from"))?;
+    Ok((c, held_out))
+}
+
+fn show(
+    by: By,
+    answers: &[Answer],
+    data: &Labelled,
+    thresholds: &[Threshold],
+) -> Result<logtriage_engine::semantic::Quality, Failure> {
+    let scores = Scores::of(answers, thresholds);
+    print!("{}", report::scores(by, &scores, &data.labels, thresholds).map_err(sentence)?);
+    Ok(scores.quality(by.name()))
+}
+
+/// What other target errors would give.
+fn trade_off(answers: &[Answer], labels: usize) {
+    println!("\ntarget error  coverage  accuracy of what is covered  labels never given");
+    for target in [0.02, 0.05, 0.1, 0.15, 0.2] {
+        let thresholds = calibrate::thresholds(answers, labels, target);
+        let scores = Scores::of(answers, &thresholds);
+        let never = thresholds.iter().filter(|threshold| **threshold == Threshold::Never).count();
+        println!(
+            "{target:12}  {:8.4}  {:27.4}  {never:18}",
+            scores.coverage, scores.accuracy_when_covered
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! Why a template got its label: every label's probability, and each token's part in the best.
+
+use super::model::{Model, Scratch};
+
+/// What a model thinks of a template, for people to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Every label with its calibrated probability, the best first.
+    pub labels: Vec<(u16, f64)>,
+    /// Each token's part in the best label's logit, the strongest first, by absolute size.
+    pub tokens: Vec<TokenShare>,
+    /// The part that no token has: what the best label's logit is for an empty text.
+    pub bias: f64,
+    /// The best label's logit: the bias and all the tokens' parts, up to rounding.
+    pub logit: f64,
+}
+
+/// A token's part in a logit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenShare {
+    /// Text of the token; `##` where it continues a word.
+    pub token: String,
+    /// Position among the template's tokens, from 0.
+    pub position: usize,
+    /// What it adds to the logit; negative speaks against the label.
+    pub share: f64,
+}
+
+impl Model {
+    /// Explains what [`Model::predict`] says of `template`.
+    pub fn explain(&self, template: &str) -> Explanation {
+        let mut scratch = Scratch::default();
+        let factor = self.score(template, &mut scratch);
+        self.head.probabilities(&scratch.logits, &mut scratch.probabilities);
+        let mut labels: Vec<(u16, f64)> =
+            (0..).zip(scratch.probabilities.iter().copied()).collect();
+        labels.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let best = labels.first().map_or(0, |&(label, _)| usize::from(label));
+        Explanation {
+            labels,
+            tokens: self.shares(&scratch, factor, best),
+            bias: f64::from(self.head.bias(best)),
+            logit: scratch.logits.get(best).map_or(0.0, |&logit| f64::from(logit)),
+        }
+    }
+
+    fn shares(&self, scratch: &Scratch, factor: f32, label: usize) -> Vec<TokenShare> {
+        let ids = &scratch.ids;
+        let means = self.embedder.table.contributions(ids, factor, &self.head, label);
+        let mut shares: Vec<TokenShare> = means
+            .zip(ids)
+            .enumerate()
+            .map(|(position, (share, &id))| {
+                let token = self.embedder.token(id).to_owned();
+                TokenShare { token, position, share }
+            })
+            .collect();
+        for (word, part) in self.lexicon.contributions(&scratch.words, label) {
+            // The lexicon sees a token once, so its occurrences have equal parts.
+            let count = ids.iter().filter(|&&id| id == word).count().max(1) as f64;
+            for (_, share) in ids.iter().zip(&mut shares).filter(|(id, _)| **id == word) {
+                share.share += part / count;
+            }
+        }
+        shares.sort_by(|a, b| b.share.abs().total_cmp(&a.share.abs()));
+        shares
+    }
+}

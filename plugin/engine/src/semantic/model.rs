@@ -1,0 +1,240 @@
+//! The model: from a template to a label with a calibrated confidence.
+
+use super::bundle::{
+    Bundle, BundleError, BundleParts, Checksums, ClassifierInfo, EXAMPLES, HEAD, LEXICON, MANIFEST,
+    TABLE, TableInfo, VOCABULARY,
+};
+use super::confidence::{Confidence, Threshold};
+use super::embedding::{Table, Vector, WIDTH};
+use super::examples::Example;
+use super::head::Head;
+use super::lexicon::{Lexicon, Words};
+use super::wordpiece::WordPiece;
+
+/// Working space, to be kept and passed in again; holds nothing that outlives a call.
+#[derive(Debug)]
+pub struct Scratch {
+    pub(super) normal: String,
+    pub(super) ids: Vec<u32>,
+    pub(super) embedding: Box<Vector>,
+    pub(super) words: Words,
+    pub(super) logits: Vec<f32>,
+    sums: Vec<f32>,
+    pub(super) probabilities: Vec<f64>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            normal: String::new(),
+            ids: Vec::new(),
+            embedding: Box::new([0.0; WIDTH]),
+            words: Words::default(),
+            logits: Vec::new(),
+            sums: Vec::new(),
+            probabilities: Vec::new(),
+        }
+    }
+}
+
+/// The best labels for a template, with their confidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prediction {
+    /// Number of the best label, a position in [`Model::labels`].
+    pub label: u16,
+    /// Calibrated probability that it is right.
+    pub confidence: Confidence,
+    /// The three best labels, the best first. A model of fewer labels leaves the last places at
+    /// [`Confidence::ZERO`].
+    pub candidates: [(u16, Confidence); 3],
+}
+
+impl Prediction {
+    fn of(probabilities: &[f64]) -> Self {
+        let mut best = [(0_u16, 0.0_f64); 3];
+        for (label, &probability) in (0..).zip(probabilities) {
+            let mut new = (label, probability);
+            for kept in &mut best {
+                // Of equals, the lower number stays in front.
+                if new.1 > kept.1 {
+                    std::mem::swap(kept, &mut new);
+                }
+            }
+        }
+        let candidates = best.map(|(label, p)| (label, Confidence::from_probability(p)));
+        let [(label, confidence), ..] = candidates;
+        Self { label, confidence, candidates }
+    }
+}
+
+/// Tokeniser and table: the part of a model that needs no labels, and what `train` starts from.
+#[derive(Debug)]
+pub struct Embedder {
+    pub(super) wordpiece: WordPiece,
+    pub(super) table: Table,
+    info: TableInfo,
+}
+
+impl Embedder {
+    /// Reads `manifest.json`, `vocab.txt` and `table.bin`; other parts must be whole but are left
+    /// aside.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load(parts: BundleParts) -> Result<Self, BundleError> {
+        Self::open(&mut Bundle::open(parts, Checksums::Verify)?)
+    }
+
+    fn open(bundle: &mut Bundle) -> Result<Self, BundleError> {
+        let info = bundle.manifest.table.clone();
+        let vocabulary = bundle.text(VOCABULARY)?;
+        let wordpiece = WordPiece::parse(vocabulary)
+            .map_err(|reason| BundleError::malformed(VOCABULARY, reason))?;
+        if wordpiece.len() != info.tokens {
+            let reason = format!("has {} tokens, expected {}", wordpiece.len(), info.tokens);
+            return Err(BundleError::malformed(VOCABULARY, reason));
+        }
+        let table = Table::parse(bundle.sized(TABLE, Table::size(info.tokens))?, info.tokens)
+            .map_err(|reason| BundleError::malformed(TABLE, reason))?;
+        Ok(Self { wordpiece, table, info })
+    }
+
+    /// Shape and origin of the table.
+    pub fn info(&self) -> &TableInfo {
+        &self.info
+    }
+
+    /// The WordPiece ids of `text`, without `[CLS]` and `[SEP]`, however long it is.
+    pub fn tokens<'a>(&self, text: &str, scratch: &'a mut Scratch) -> &'a [u32] {
+        scratch.ids.clear();
+        self.wordpiece.encode(text, &mut scratch.normal, &mut scratch.ids);
+        &scratch.ids
+    }
+
+    /// The text of a token; empty for an unknown id.
+    pub fn token(&self, id: u32) -> &str {
+        self.wordpiece.token(id)
+    }
+
+    /// The embedding of `text`, [`WIDTH`] numbers: of length 1, or all zero for a text without
+    /// tokens.
+    pub fn embed<'a>(&self, text: &str, scratch: &'a mut Scratch) -> &'a [f32] {
+        self.fill(text, scratch);
+        scratch.embedding.as_slice()
+    }
+
+    /// Fills in ids and embedding; returns the factor of [`Table::embed`].
+    pub(super) fn fill(&self, text: &str, scratch: &mut Scratch) -> f32 {
+        self.tokens(text, scratch);
+        self.table.embed(&scratch.ids, &mut scratch.embedding)
+    }
+}
+
+/// A loaded model bundle. Immutable; share it between as many threads as there are.
+///
+/// It takes its parts' size in memory (the built-in one's are part of the program) plus about
+/// 1 MB of look-up tables.
+#[derive(Debug)]
+pub struct Model {
+    pub(super) embedder: Embedder,
+    pub(super) head: Head,
+    pub(super) lexicon: Lexicon,
+    pub(super) info: ClassifierInfo,
+    pub(super) examples: Vec<Example>,
+}
+
+impl Model {
+    /// Reads a bundle: file name to content, as found in a bundle directory.
+    ///
+    /// # Errors
+    /// If a part is missing, damaged (by its XXH3-128), of another format or out of range; the
+    /// error names the part and what was expected. Other files in `parts` are ignored.
+    pub fn load(parts: BundleParts) -> Result<Self, BundleError> {
+        Self::open(Bundle::open(parts, Checksums::Verify)?)
+    }
+
+    /// The model that is compiled in: nine labels, trained on `models/corpus`.
+    ///
+    /// # Errors
+    /// Never in a build that passed its tests, which verify the checksums.
+    #[cfg(feature = "builtin-model")]
+    pub fn builtin() -> Result<Self, BundleError> {
+        Self::open(Bundle::open(builtin_parts(), Checksums::Trust)?)
+    }
+
+    fn open(mut bundle: Bundle) -> Result<Self, BundleError> {
+        let info = bundle.manifest.classifier.take().ok_or_else(|| {
+            BundleError::malformed(MANIFEST, "has no classifier: this is a table; `train` takes it")
+        })?;
+        let embedder = Embedder::open(&mut bundle)?;
+        let (tokens, labels) = (embedder.info.tokens, info.labels.len());
+        let head = Head::parse(&bundle.sized(HEAD, Head::size(labels))?, labels, info.temperature)
+            .map_err(|reason| BundleError::malformed(HEAD, reason))?;
+        let lexicon = bundle.sized(LEXICON, Lexicon::size(tokens, labels))?;
+        let lexicon = Lexicon::parse(lexicon, tokens, labels)
+            .map_err(|reason| BundleError::malformed(LEXICON, reason))?;
+        let examples = Example::parse_all(&bundle.text(EXAMPLES)?, &info.labels)
+            .map_err(|reason| BundleError::malformed(EXAMPLES, reason))?;
+        Ok(Self { embedder, head, lexicon, info, examples })
+    }
+
+    /// Names of the labels; their position is the number of the label.
+    pub fn labels(&self) -> &[String] {
+        &self.info.labels
+    }
+
+    /// The thresholds that calibration chose, one for each label.
+    pub fn thresholds(&self) -> &[Threshold] {
+        &self.info.thresholds
+    }
+
+    /// Training data and measured quality.
+    pub fn info(&self) -> &ClassifierInfo {
+        &self.info
+    }
+
+    /// Tokeniser and table.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
+    /// The labels of `template`, best first. The same on every run and every engine.
+    pub fn predict(&self, template: &str, scratch: &mut Scratch) -> Prediction {
+        self.score(template, scratch);
+        self.head.probabilities(&scratch.logits, &mut scratch.probabilities);
+        Prediction::of(&scratch.probabilities)
+    }
+
+    /// Fills in the logits; returns the factor of [`Table::embed`].
+    pub(super) fn score(&self, template: &str, scratch: &mut Scratch) -> f32 {
+        let factor = self.embedder.fill(template, scratch);
+        self.head.logits(&scratch.embedding, &mut scratch.logits);
+        self.lexicon.words(&scratch.ids, &mut scratch.words);
+        self.lexicon.add(&scratch.words, &mut scratch.logits, &mut scratch.sums);
+        factor
+    }
+
+    /// As [`Embedder::embed`].
+    pub fn embed<'a>(&self, text: &str, scratch: &'a mut Scratch) -> &'a [f32] {
+        self.embedder.embed(text, scratch)
+    }
+}
+
+/// The files of `models/default`, borrowed from the program.
+#[cfg(feature = "builtin-model")]
+pub fn builtin_parts() -> BundleParts {
+    macro_rules! parts {
+        ($($name:literal),+) => {
+            [$(($name, &include_bytes!(concat!("../../../../models/default/", $name))[..])),+]
+        };
+    }
+    let parts = parts![
+        "manifest.json",
+        "vocab.txt",
+        "table.bin",
+        "head.bin",
+        "lexicon.bin",
+        "examples.jsonl"
+    ];
+    parts.map(|(name, bytes)| (name.to_owned(), bytes.into())).into()
+}
