@@ -37,6 +37,22 @@ impl TextError {
     }
 }
 
+/// A place in a text, to be looked up when there is something to say about it: a large file has
+/// many places and few errors.
+#[derive(Clone)]
+pub(crate) struct Place<'t> {
+    pub(crate) file: &'t str,
+    pub(crate) text: &'t str,
+    pub(crate) span: Range<usize>,
+}
+
+impl Place<'_> {
+    /// A problem at this place.
+    pub(crate) fn error(&self, message: impl Into<String>) -> TextError {
+        TextError::at(self.file, self.text, Some(self.span.clone()), message)
+    }
+}
+
 /// Checks that a file is text.
 pub(crate) fn utf8<'t>(file: &str, bytes: &'t [u8]) -> Result<&'t str, TextError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

@@ -9,10 +9,12 @@ mod file;
 mod glob;
 mod literals;
 
+use std::collections::HashMap;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
-pub use file::{MAX_RULES, RulesError};
+pub use file::MAX_RULES;
 
 use crate::labels::{LabelId, Labels};
 use crate::location::TextError;
@@ -94,26 +96,26 @@ impl Rules {
     ///
     /// # Errors
     /// The first thing wrong, with file, line and column.
-    pub fn parse(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, RulesError> {
+    pub fn parse(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, TextError> {
         let mut rules = Vec::new();
         let mut needs = Vec::new();
         for entry in file::read_all(files, labels)? {
             let (pattern, need) = compile(&entry)?;
+            entry.check_examples(|text| pattern.is_match(text.as_bytes()))?;
             needs.push(need);
-            let rule =
-                Rule { id: entry.id.into(), label: entry.label, source: entry.source, pattern };
-            rules.push(rule);
-            if let Some(rule) = rules.last() {
-                file::check_examples(&entry.examples, |text| {
-                    rule.pattern.is_match(text.as_bytes())
-                })?;
-            }
+            rules.push(Rule {
+                id: entry.id.into(),
+                label: entry.label,
+                source: entry.source,
+                pattern,
+            });
         }
         Ok(Self::index(rules, &needs))
     }
 
     fn index(rules: Vec<Rule>, needs: &[Option<Vec<Vec<u8>>>]) -> Self {
         let mut literals: Vec<&[u8]> = Vec::new();
+        let mut places: HashMap<&[u8], usize> = HashMap::new();
         let mut owners: Vec<Vec<u32>> = Vec::new();
         let mut unfiltered = Vec::new();
         for (rule, need) in (0u32..).zip(needs) {
@@ -122,13 +124,12 @@ impl Rules {
                 continue;
             };
             for literal in need {
-                match literals.iter().position(|known| known == literal) {
-                    Some(known) => owners[known].push(rule),
-                    None => {
-                        literals.push(literal);
-                        owners.push(vec![rule]);
-                    }
-                }
+                let place = *places.entry(literal).or_insert_with(|| {
+                    literals.push(literal);
+                    owners.push(Vec::new());
+                    owners.len() - 1
+                });
+                owners[place].push(rule);
             }
         }
         let bytes: usize = literals.iter().map(|literal| literal.len()).sum();
@@ -190,7 +191,7 @@ impl Rules {
     }
 }
 
-fn compile(entry: &file::Entry) -> Result<(Regex, Option<Vec<Vec<u8>>>), TextError> {
+fn compile(entry: &file::Entry<'_>) -> Result<(Regex, Option<Vec<Vec<u8>>>), TextError> {
     let pattern = RegexBuilder::new(&entry.pattern)
         .case_insensitive(entry.case_insensitive)
         .size_limit(PATTERN_SIZE_LIMIT)
