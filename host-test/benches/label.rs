@@ -4,7 +4,10 @@
 //! time of one. Ratios between rows of one run hold on any machine, single times do not.
 
 use std::hint::black_box;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use logtriage_engine::{BUILTIN_RULES, Config, Engine, Event, Labels, Masker, Model, Rules, Setup};
@@ -85,7 +88,31 @@ fn per_line(c: &mut Criterion) {
             }
         });
     });
+
+    if drain3(&lines, 1).is_some() {
+        group.bench_function("Drain3 (Python), match", |b| {
+            b.iter_custom(|passes| drain3(&lines, passes).unwrap_or_default());
+        });
+    } else {
+        println!("Drain3 is not measured: `python3 -c 'import drain3'` fails; pip install drain3");
+    }
     group.finish();
+}
+
+/// The time of a Python process with Drain3 for so many passes over the lines, without its start.
+fn drain3(lines: &[&[u8]], passes: u64) -> Option<Duration> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/time_drain3.py");
+    let mut child = Command::new("python3")
+        .args([script, &passes.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    child.stdin.take()?.write_all(&lines.join(&b'\n')).ok()?;
+    let output = child.wait_with_output().ok()?;
+    let nanoseconds = String::from_utf8(output.stdout).ok()?.trim().parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
 }
 
 fn new_template(c: &mut Criterion) {

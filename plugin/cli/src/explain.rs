@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     if !outcome.template.is_empty() {
         opinion(&setup, outcome.template, args.top, &mut page);
     }
-    page.print();
+    screen::print(page.0.as_bytes())?;
     Ok(Ended::Clean)
 }
 
@@ -95,9 +95,9 @@ fn opinion(setup: &Setup, template: &str, top: usize, page: &mut Page) {
 fn nearest(model: &Model, template: &str, top: usize, page: &mut Page) {
     page.head("nearest known templates", "similarity  label");
     for neighbour in model.nearest(template, top) {
-        let example = neighbour.example;
-        let label = model.labels().get(usize::from(example.label)).map_or("", String::as_str);
-        page.text(&format!("  {:>5.3}  {label:<20} {}", neighbour.similarity, example.template));
+        let label = model.labels().get(usize::from(neighbour.label)).map_or("", String::as_str);
+        let similarity = neighbour.similarity;
+        page.text(&format!("  {similarity:>10.3}  {label:<20} {}", neighbour.template));
     }
 }
 
@@ -123,11 +123,6 @@ impl Page {
 
     fn text(&mut self, text: &str) {
         self.0.push_str(&format!("{}\n", screen::one_line(text, usize::MAX)));
-    }
-
-    fn print(&self) {
-        // A reader that went away has seen enough.
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), self.0.as_bytes());
     }
 }
 

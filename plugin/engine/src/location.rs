@@ -33,7 +33,7 @@ impl TextError {
 
     /// A problem that the TOML reader found.
     pub(crate) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        Self::at(file, text, error.span(), error.message().trim_end())
+        Self::at(file, text, error.span(), in_words(error.message().trim_end()))
     }
 }
 
@@ -51,6 +51,17 @@ impl Place<'_> {
     pub(crate) fn error(&self, message: impl Into<String>) -> TextError {
         TextError::at(self.file, self.text, Some(self.span.clone()), message)
     }
+}
+
+/// What a person expects, instead of the names of our types.
+fn in_words(message: &str) -> String {
+    [
+        ("expected usize", "expected a whole number from 0"),
+        ("expected u32", "expected a whole number from 0"),
+        ("expected a sequence", "expected a list in square brackets"),
+    ]
+    .iter()
+    .fold(message.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
 }
 
 /// Checks that a file is text.

@@ -102,7 +102,7 @@ fn every_error_says_where_and_what() {
         ("[unknown]", 1, 2, "unknown field `unknown`"),
         ("\nmessage_keys = []", 2, 16, "no event would have a message"),
         ("message_keys = [\"a\", \"\"]", 1, 16, "message_keys holds an empty key"),
-        ("message_keys = \"a\"", 1, 16, "expected a sequence"),
+        ("message_keys = \"a\"", 1, 16, "expected a list in square brackets"),
         ("message_keys = [\"a\", 7]", 1, 22, "expected a string"),
         ("source_keys = [\"\"]", 1, 15, "source_keys holds an empty key"),
         ("output_key = \"\"", 1, 14, "output_key takes 1 to 64"),

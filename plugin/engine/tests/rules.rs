@@ -338,7 +338,7 @@ fn each_error_says_where_and_what() {
         (rule(&long, "b", "Error", ""), 2, 6, "a rule id takes 1 to 64"),
         ("[[rule]]\nid = \"a\"\npattern = \"b\"\n".to_owned(), 1, 1, "missing field `label`"),
         ("\n\n[[rules]]\n".to_owned(), 3, 3, "unknown field `rules`"),
-        ("rule = 7".to_owned(), 1, 8, "expected a sequence"),
+        ("rule = 7".to_owned(), 1, 8, "expected a list in square brackets"),
         ("[[rule]]\nid = \"a\" \"b\"\n".to_owned(), 2, 10, ""),
         ("# é\n[[rule]]\nid = 'é' = 2\n".to_owned(), 3, 10, ""),
         (format!("x = {}", "[".repeat(100_000)), 1, 85, "recurs"),

@@ -107,6 +107,9 @@ fn no_message_column(file: &str, raw: &[u8], columns: &Columns, names: &[String]
             let other = char::from(other);
             format!("it seems to be separated by \"{other}\": use --delimiter '{other}'")
         }
+        None if raw.iter().filter(|b| **b == b'"').count() % 2 == 1 => {
+            "its header opens a quotation mark and never closes it".to_owned()
+        }
         None => format!(
             "it has: {}. Name the one with the message with --message-column",
             names.join(", ")

@@ -11,7 +11,7 @@ use logtriage_engine::{
 
 use super::csv_header::Header;
 use super::csv_rows::Fields;
-use super::pipeline::{Batch, Row};
+use super::pipeline::{Batch, NOW, Row};
 use crate::screen;
 
 /// What comes in and what goes out.
@@ -65,6 +65,11 @@ impl Renderer {
             Shape::Table(_) => b"LABEL                TIER       CONF   MESSAGE\n".to_vec(),
             Shape::Jsonl | Shape::PlainJsonl => Vec::new(),
         }
+    }
+
+    /// Whether output has the line ends of its input, or its own.
+    pub fn keeps_line_ends(&self) -> bool {
+        matches!(self.shape, Shape::Csv(_) | Shape::Jsonl)
     }
 
     /// Labels every row of a batch.
@@ -125,7 +130,7 @@ impl Renderer {
             let missing = if row.unclosed { 0 } else { header.width.saturating_sub(fields.len()) };
             out.extend(std::iter::repeat_n(header.delimiter, missing + header.added.len()));
             out.extend_from_slice(end);
-            return Err(format!("{problem}; the row passes unlabelled"));
+            return Err(problem);
         }
         let source = header.source.and_then(|place| fields.get(place)).unwrap_or_default();
         let event = Event {
@@ -133,7 +138,7 @@ impl Renderer {
             source: (!source.is_empty()).then(|| String::from_utf8_lossy(source)),
         };
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&event, 0);
+        let outcome = engine.label(&event, NOW);
         self.csv_cells(header.delimiter, &outcome, &labels, out);
         out.extend_from_slice(end);
         Ok(())
@@ -162,9 +167,9 @@ impl Renderer {
 
     /// `{"message":…,"triage":{…}}`; bytes that are not UTF-8 stay in `raw_base64`.
     fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let (message, _) = split_line_end(row.bytes);
+        let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&plain_event(message), 0);
+        let outcome = engine.label(&plain_event(message), NOW);
         out.extend_from_slice(b"{\"message\":");
         write_string(&String::from_utf8_lossy(message), out);
         if std::str::from_utf8(message).is_err() {
@@ -178,9 +183,9 @@ impl Renderer {
     }
 
     fn table_row(&self, screen: &Screen, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let (message, _) = split_line_end(row.bytes);
+        let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&plain_event(message), 0);
+        let outcome = engine.label(&plain_event(message), NOW);
         let confidence = if outcome.candidates.is_empty() {
             String::new()
         } else {
@@ -227,11 +232,11 @@ fn record(row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) -> Result<(), S
         None => (&content[..0], content),
     };
     out.extend_from_slice(mark);
-    let annotated = engine.annotate(content, 0, out);
+    let annotated = engine.annotate(content, NOW, out);
     out.extend_from_slice(end);
     match annotated {
         Annotated::Labelled => Ok(()),
-        Annotated::Passed(reason) => Err(format!("{reason}; the row passes unlabelled")),
+        Annotated::Passed(reason) => Err(reason.to_string()),
     }
 }
 
@@ -243,6 +248,12 @@ fn plain_event(message: &[u8]) -> Event<'_> {
 fn split_line_end(bytes: &[u8]) -> (&[u8], &[u8]) {
     let ends = bytes.iter().rev().take_while(|b| matches!(b, b'\n' | b'\r')).count();
     bytes.split_at(bytes.len() - ends)
+}
+
+/// A line without its `\n` or `\r\n`.
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// `label=probability`, best first, joined by `;`.

@@ -165,18 +165,27 @@ impl<'a> Output<'a> {
     }
 
     /// Copies what is kept.
+    #[inline]
     fn flush(&mut self) {
+        if self.kept < self.at {
+            self.copy_kept();
+        }
+    }
+
+    fn copy_kept(&mut self) {
         let kept = part(self.text, self.kept, self.at);
         self.kept = self.at;
-        if kept.is_empty() || self.full {
-            return;
+        let length = self.out.len() + usize::from(self.space) + kept.len();
+        if length <= LIMIT {
+            self.write_space();
+            self.out.extend_from_slice(kept);
+            self.until = self.text.len().min(self.at + LIMIT + 1 - length);
+        } else if !self.full {
+            self.full = true;
+            let room = LIMIT.saturating_sub(self.out.len() + usize::from(self.space));
+            self.write_space();
+            self.out.extend_from_slice(up_to(kept, room));
         }
-        let space = self.space && !self.out.is_empty();
-        let room = LIMIT.saturating_sub(self.out.len() + usize::from(space));
-        self.full = kept.len() > room;
-        self.write_space();
-        self.out.extend_from_slice(if self.full { up_to(kept, room) } else { kept });
-        self.until = self.text.len().min(self.at + LIMIT + 1 - self.out.len().min(LIMIT));
     }
 
     fn write_space(&mut self) {
