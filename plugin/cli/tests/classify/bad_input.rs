@@ -140,6 +140,31 @@ fn input_and_output_in_one_file() {
     assert_eq!(place.text("a.log"), "boom\n");
 }
 
+#[cfg(unix)]
+#[test]
+fn input_and_output_in_one_file_by_another_name() {
+    let place = Place::new();
+    place.file("a.log", "boom\n");
+    std::os::unix::fs::symlink("a.log", place.path("soft.log")).expect("linked");
+    std::fs::hard_link(place.path("a.log"), place.path("hard.log")).expect("linked");
+    for output in ["soft.log", "hard.log"] {
+        let ran = place.classify(&["a.log", "-o", output]);
+        ran.ends(2).says(&["a.log is input and output"]);
+    }
+    let open = || std::fs::File::options().read(true).append(true).open(place.path("a.log"));
+    let run = |args: &[&str], input: Stdio, output: Stdio| {
+        let mut command = Command::new(COMMAND);
+        command.arg("classify").args(args).current_dir(place.directory());
+        command.stdin(input).stdout(output).output().expect("run").status.code()
+    };
+    let file = || Stdio::from(open().expect("opened"));
+    assert_eq!(run(&["-", "-o", "a.log"], file(), Stdio::null()), Some(2));
+    assert_eq!(run(&["a.log"], Stdio::null(), file()), Some(2));
+    assert_eq!(run(&["-"], file(), file()), Some(2));
+    assert_eq!(place.text("a.log"), "boom\n");
+    assert_eq!(run(&["a.log"], file(), Stdio::null()), Some(0));
+}
+
 #[test]
 fn a_run_that_cannot_start_leaves_the_output_alone() {
     let place = Place::new();
