@@ -2,7 +2,7 @@
 
 use logtriage_engine::Field;
 
-use super::csv_rows::Fields;
+use super::csv_rows::FieldReader;
 use crate::failure::Failure;
 
 /// Which CSV columns are read, and what the added ones are called.
@@ -90,7 +90,7 @@ impl Header {
 
 fn names(raw: &[u8], delimiter: u8) -> Vec<String> {
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
-    let fields = Fields::parse(raw, delimiter);
+    let fields = FieldReader::new(delimiter).read(raw);
     (0..fields.len())
         .map(|place| String::from_utf8_lossy(fields.get(place).unwrap_or_default()).into_owned())
         .collect()

@@ -160,10 +160,12 @@ fn read_all(
     let mut turn = workers.iter().cycle();
     let mut ends_line = true;
     for mut rows in inputs {
+        let mut begins = true;
         while let Some(mut batch) = rows.batch()? {
-            if !ends_line && keeps_line_ends {
+            if begins && !ends_line && keeps_line_ends {
                 batch.end_line_before();
             }
+            begins = false;
             ends_line = batch.bytes.ends_with(b"\n");
             let Some(worker) = turn.next() else { return Ok(()) };
             if worker.send(batch).is_err() {
@@ -269,7 +271,7 @@ impl Rows {
     fn take(&mut self, length: usize, unclosed: bool, batch: &mut Batch) {
         let row = &self.buffer[self.start..self.start + length];
         batch.push(row, self.line, unclosed);
-        self.line += row.iter().filter(|b| **b == b'\n').count() as u64;
+        self.line += memchr::memchr_iter(b'\n', row).count() as u64;
         self.start += length;
     }
 

@@ -10,7 +10,7 @@ use logtriage_engine::{
 };
 
 use super::csv_header::Header;
-use super::csv_rows::Fields;
+use super::csv_rows::FieldReader;
 use super::pipeline::{Batch, NOW, Row};
 use crate::screen;
 
@@ -72,6 +72,13 @@ impl Renderer {
         matches!(self.shape, Shape::Csv(_) | Shape::Jsonl)
     }
 
+    fn delimiter(&self) -> u8 {
+        match &self.shape {
+            Shape::Csv(header) => header.delimiter,
+            Shape::Jsonl | Shape::PlainJsonl | Shape::Table(_) => b',',
+        }
+    }
+
     /// Labels every row of a batch.
     pub fn batch(
         &self,
@@ -80,10 +87,11 @@ impl Renderer {
         out: &mut Vec<u8>,
         problems: &mut Vec<Problem>,
     ) {
+        let mut reader = FieldReader::new(self.delimiter());
         for row in batch.rows() {
             let output_before = out.len();
             let read = match &self.shape {
-                Shape::Csv(header) => self.csv_row(header, &row, engine, out),
+                Shape::Csv(header) => self.csv_row(header, &row, &mut reader, engine, out),
                 Shape::Jsonl => record(&row, engine, out),
                 Shape::PlainJsonl => {
                     self.plain_record(&row, engine, out);
@@ -107,11 +115,12 @@ impl Renderer {
         &self,
         header: &Header,
         row: &Row<'_>,
+        reader: &mut FieldReader,
         engine: &mut Engine,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let (content, end) = split_line_end(row.bytes);
-        let fields = Fields::parse(content, header.delimiter);
+        let fields = reader.read(content);
         if fields.is_empty() && !row.unclosed {
             // Nothing but line ends.
             out.extend_from_slice(row.bytes);
