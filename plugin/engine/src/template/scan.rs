@@ -377,18 +377,21 @@ impl Scan<'_> {
     /// month or the year, or before another such name.
     fn calendar_end(&self, end: usize) -> Option<usize> {
         let comma = end + usize::from(at(self.text, end) == b',');
-        let from = comma + spaces(self.text, comma);
-        if from == comma {
-            return None;
-        }
-        let day = digits(self.text, from);
-        if matches!(day, 1 | 2 | 4) {
-            return (!in_token(at(self.text, from + day))).then_some(from + day);
-        }
-        let (from, to) = self.next_word(comma)?;
-        let named =
-            words::is_day_or_month(part(self.text, from, to)) && self.calendar_end(to).is_some();
-        named.then_some(comma)
+        self.day_end(comma).or_else(|| {
+            // A day and a month at most: a line may hold nothing but names of days.
+            let (from, to) = self.next_word(comma)?;
+            let named = words::is_day_or_month(part(self.text, from, to))
+                && self.day_end(to + usize::from(at(self.text, to) == b',')).is_some();
+            named.then_some(comma)
+        })
+    }
+
+    /// A number of one, two or four digits behind white space: a day or a year.
+    fn day_end(&self, end: usize) -> Option<usize> {
+        let gap = spaces(self.text, end);
+        let number = digits(self.text, end + gap);
+        let end = end + gap + number;
+        (gap > 0 && matches!(number, 1 | 2 | 4) && !in_token(at(self.text, end))).then_some(end)
     }
 
     // Pairs and quotes
