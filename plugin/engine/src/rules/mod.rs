@@ -100,9 +100,9 @@ impl Rules {
         let mut rules = Vec::new();
         let mut needs = Vec::new();
         for entry in file::read_all(files, labels)? {
-            let (pattern, need) = compile(&entry)?;
+            let pattern = compile(&entry)?;
             entry.check_examples(|text| pattern.is_match(text.as_bytes()))?;
-            needs.push(need);
+            needs.push(literals::required(&entry.pattern, entry.case_insensitive));
             rules.push(Rule {
                 id: entry.id.into(),
                 label: entry.label,
@@ -191,7 +191,7 @@ impl Rules {
     }
 }
 
-fn compile(entry: &file::Entry<'_>) -> Result<(Regex, Option<Vec<Vec<u8>>>), TextError> {
+fn compile(entry: &file::Entry<'_>) -> Result<Regex, TextError> {
     let pattern = RegexBuilder::new(&entry.pattern)
         .case_insensitive(entry.case_insensitive)
         .size_limit(PATTERN_SIZE_LIMIT)
@@ -201,7 +201,7 @@ fn compile(entry: &file::Entry<'_>) -> Result<(Regex, Option<Vec<Vec<u8>>>), Tex
     if pattern.is_match(b"") {
         return Err(entry.error("the pattern matches the empty message, so it matches everything"));
     }
-    Ok((pattern, literals::required(&entry.pattern, entry.case_insensitive)))
+    Ok(pattern)
 }
 
 fn describe(error: &regex::Error) -> String {
