@@ -222,7 +222,7 @@ fn candidate() -> impl Strategy<Value = Candidate> {
 }
 
 proptest! {
-    #![proptest_config(support::config(400))]
+    #![proptest_config(support::config(200))]
 
     /// Trying every pattern in order finds the same rule: the filter never changes the result.
     #[test]

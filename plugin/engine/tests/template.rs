@@ -257,7 +257,7 @@ fn fragments() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(support::config(4000))]
+    #![proptest_config(support::config(2500))]
 
     #[test]
     fn masking_is_idempotent(message in fragments()) {
