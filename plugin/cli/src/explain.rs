@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use logtriage_engine::{Engine, Event, Model, Outcome, Setup, Threshold, Tier};
+use logtriage_engine::{Engine, Event, Model, Outcome, Setup, Threshold};
 
 use crate::failure::{Ended, Failure};
 use crate::screen;
@@ -136,6 +136,5 @@ mod tests {
         assert_eq!(threshold(None), "never");
         let least = Threshold::At(logtriage_engine::Confidence::ONE);
         assert_eq!(threshold(Some(&least)), "1");
-        assert_eq!(Tier::Rule.name(), "rule");
     }
 }

@@ -380,7 +380,7 @@ fn is_json(text: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(support::config(500))]
+    #![proptest_config(support::config(300))]
 
     #[test]
     fn no_byte_is_lost(record in record()) {

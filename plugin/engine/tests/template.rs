@@ -36,6 +36,8 @@ const GOLDEN: &[(&str, &str)] = &[
     ("[23/Nov/2026:01:02:03 +0000] start", "[<time>] start"),
     ("Mon Nov 23 01:02:03 2026 start", "<time> start"),
     ("Mon, 23 Nov 2026 01:02:03 GMT start", "<time> start"),
+    ("Monday, November 23 start", "<time> start"),
+    ("Mon Mon Nov 23 start", "Mon <time> start"),
     ("20261123-01:02:03:606|Step|3|ok", "<time>|Step|<num>|ok"),
     ("Jul  9 12:16:49 host sshd[23]: bye", "<time> <host> sshd[<num>]: bye"),
     ("2026-11-23 01:02:03 INFO main: up", "<time> INFO main: up"),
@@ -123,8 +125,19 @@ fn ids_are_xxh3_of_the_template() {
 
 #[test]
 fn a_line_of_a_megabyte_is_cut_and_says_so() {
-    for unit in ["word ", "接続", "a=b,", "'x ", "[a,", "k=[", "\"x\":\"y\" ", "12 ab ", "user x "]
-    {
+    for unit in [
+        "word ",
+        "接続",
+        "a=b,",
+        "'x ",
+        "[a,",
+        "k=[",
+        "\"x\":\"y\" ",
+        "12 ab ",
+        "user x ",
+        "Mon ",
+        "May, ",
+    ] {
         let template = mask(&unit.repeat(1_000_000 / unit.len()));
         assert!(template.len() <= MAX_TEMPLATE, "{unit:?}: {} bytes", template.len());
         assert_eq!(mask(&template), template, "{unit:?}");
@@ -244,7 +257,7 @@ fn fragments() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(support::config(4000))]
+    #![proptest_config(support::config(2500))]
 
     #[test]
     fn masking_is_idempotent(message in fragments()) {

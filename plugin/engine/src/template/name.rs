@@ -80,17 +80,20 @@ impl Scan<'_> {
     /// month or the year, or before another such name.
     pub(super) fn calendar_end(&self, end: usize) -> Option<usize> {
         let comma = end + usize::from(at(self.o.text, end) == b',');
-        let from = comma + spaces(self.o.text, comma);
-        if from == comma {
-            return None;
-        }
-        let day = digits(self.o.text, from);
-        if matches!(day, 1 | 2 | 4) {
-            return (!in_token(at(self.o.text, from + day))).then_some(from + day);
-        }
-        let (from, to) = self.next_word(comma)?;
-        let named =
-            words::is_day_or_month(part(self.o.text, from, to)) && self.calendar_end(to).is_some();
-        named.then_some(comma)
+        self.day_end(comma).or_else(|| {
+            // A day and a month at most: a line may hold nothing but names of days.
+            let (from, to) = self.next_word(comma)?;
+            let named = words::is_day_or_month(part(self.o.text, from, to))
+                && self.day_end(to + usize::from(at(self.o.text, to) == b',')).is_some();
+            named.then_some(comma)
+        })
+    }
+
+    /// A number of one, two or four digits behind white space: a day or a year.
+    fn day_end(&self, end: usize) -> Option<usize> {
+        let gap = spaces(self.o.text, end);
+        let number = digits(self.o.text, end + gap);
+        let end = end + gap + number;
+        (gap > 0 && matches!(number, 1 | 2 | 4) && !in_token(at(self.o.text, end))).then_some(end)
     }
 }
