@@ -9,8 +9,8 @@ use logtriage_engine::{
 };
 
 use crate::failure::Failure;
-use crate::state::{Journals, State};
 use crate::parts;
+use crate::state::{Journals, State};
 
 /// The config that is used where none is named.
 const DEFAULT_CONFIG: &str = "logtriage.toml";
