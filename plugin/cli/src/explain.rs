@@ -1,17 +1,140 @@
-//! `logtriage explain`.
+//! `logtriage explain`: the whole way of one message.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use logtriage_engine::{Engine, Event, Model, Outcome, Setup, Threshold};
+
 use crate::failure::{Ended, Failure};
-use crate::setup::SetupArgs;
+use crate::screen;
+use crate::setup::{Loaded, SetupArgs};
 
 /// Show how a message gets its label
+///
+/// Prints its template, the rule that matches or none, the labels with their probabilities and
+/// thresholds, the tokens that weighed most, and the known templates that are nearest.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  logtriage explain 'Failed password for root from 203.0.113.7 port 4711 ssh2'
+  logtriage explain --source billing 'invoice run 7 aborted: 3 of 90 posted'
+  logtriage explain \"$(tail -n 1 app.log)\"")]
 pub struct Args {
-    /// The message
+    /// The message, as one argument
     message: String,
+
+    /// Its source, for rules that ask for one
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+
+    /// How many labels, tokens and known templates to show
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    top: usize,
+
     #[command(flatten)]
     setup: SetupArgs,
 }
 
 /// Runs the command.
-pub fn run(_args: &Args) -> Result<Ended, Failure> {
-    todo!()
+pub fn run(args: &Args) -> Result<Ended, Failure> {
+    let loaded = Loaded::read(&args.setup)?;
+    let setup = Arc::new(loaded.setup()?);
+    let mut engine = Engine::new(Arc::clone(&setup));
+    for (kind, verdicts) in loaded.journals()?.verdicts {
+        engine.learn(kind, &verdicts);
+    }
+    let event = Event {
+        message: Some(Cow::Borrowed(args.message.as_bytes())),
+        source: args.source.as_deref().map(Cow::Borrowed),
+    };
+    let outcome = engine.label(&event, 0);
+    let mut page = Page::default();
+    verdict(&outcome, &mut page);
+    if !outcome.template.is_empty() {
+        opinion(&setup, outcome.template, args.top, &mut page);
+    }
+    screen::print(page.0.as_bytes())?;
+    Ok(Ended::Clean)
+}
+
+/// What the engine says.
+fn verdict(outcome: &Outcome<'_>, page: &mut Page) {
+    page.line("label", outcome.label);
+    page.line("tier", outcome.tier.name());
+    page.line("confidence", &outcome.confidence.to_string());
+    page.line("template", outcome.template);
+    page.line("template_id", &outcome.template_id.map(|id| id.to_string()).unwrap_or_default());
+    page.line("rule", outcome.rule.unwrap_or("none matches"));
+    if let Some(by) = outcome.by {
+        page.line("verdict by", by);
+    }
+    if let Some(reason) = outcome.reason {
+        page.line("reason", reason);
+    }
+}
+
+/// What the model thinks of the template, whether it was asked or not.
+fn opinion(setup: &Setup, template: &str, top: usize, page: &mut Page) {
+    let model = setup.model();
+    let explanation = model.explain(template);
+    page.head("labels of the semantic tier", "probability  threshold");
+    for (place, (label, probability)) in explanation.labels.iter().take(top).enumerate() {
+        let label = usize::from(*label);
+        let name = model.labels().get(label).map_or("", String::as_str);
+        let threshold = threshold(setup.thresholds().get(label));
+        let mark = if place == 0 { "*" } else { " " };
+        page.text(&format!("{mark} {name:<26} {probability:>11.4}  {threshold:>9}"));
+    }
+    page.head("tokens that weighed most for the best label", "share of the logit");
+    for token in explanation.tokens.iter().take(top) {
+        page.text(&format!("  {:<26} {:>+11.4}", screen::one_line(&token.token, 26), token.share));
+    }
+    nearest(model, template, top, page);
+}
+
+fn nearest(model: &Model, template: &str, top: usize, page: &mut Page) {
+    page.head("nearest known templates", "similarity  label");
+    for neighbour in model.nearest(template, top) {
+        let label = model.labels().get(usize::from(neighbour.label)).map_or("", String::as_str);
+        let similarity = neighbour.similarity;
+        page.text(&format!("  {similarity:>10.3}  {label:<20} {}", neighbour.template));
+    }
+}
+
+fn threshold(threshold: Option<&Threshold>) -> String {
+    match threshold {
+        Some(Threshold::At(least)) => least.to_string(),
+        Some(Threshold::Never) | None => "never".to_owned(),
+    }
+}
+
+/// Collects what is printed: log text must not act on the terminal.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, name: &str, text: &str) {
+        self.0.push_str(&format!("{name:<12} {}\n", screen::one_line(text, usize::MAX)));
+    }
+
+    fn head(&mut self, title: &str, columns: &str) {
+        self.0.push_str(&format!("\n{title} ({columns})\n"));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.push_str(&format!("{}\n", screen::one_line(text, usize::MAX)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_a_number_or_never() {
+        assert_eq!(threshold(Some(&Threshold::Never)), "never");
+        assert_eq!(threshold(None), "never");
+        let least = Threshold::At(logtriage_engine::Confidence::ONE);
+        assert_eq!(threshold(Some(&least)), "1");
+    }
 }

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Ok(Ended::Clean) => ExitCode::SUCCESS,
         Ok(Ended::WithProblems) => ExitCode::from(1),
         Err(failure) => {
-            eprintln!("logtriage: {}", screen::safe(&failure.to_string()));
+            screen::tell(&format!("logtriage: {failure}"));
             ExitCode::from(2)
         }
     }
@@ -65,12 +65,9 @@ fn run(command: Command) -> Result<Ended, Failure> {
         Command::Train(args) => train::run(&args),
         Command::Distil(args) => distil::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "logtriage",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "logtriage", &mut script);
+            screen::print(&script)?;
             Ok(Ended::Clean)
         }
     }

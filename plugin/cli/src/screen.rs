@@ -1,9 +1,12 @@
 //! What goes to a terminal. Log text is hostile: nothing in it may act on the screen.
 
 use std::borrow::Cow;
+use std::io::{ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use logtriage_engine::{Tier, UNCLASSIFIED};
+
+use crate::failure::Failure;
 
 /// The text with every control character made visible as a space or an escape.
 pub fn safe(text: &str) -> Cow<'_, str> {
@@ -20,6 +23,22 @@ pub fn safe(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(plain)
+}
+
+/// Writes a result to standard output. A reader that went away is no failure.
+pub fn print(result: &[u8]) -> Result<(), Failure> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(result).and_then(|()| output.flush()) {
+        Err(problem) if problem.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Io { file: "output".to_owned(), problem })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says a line on standard error, where anybody listens.
+pub fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", safe(text));
 }
 
 /// Control characters, and those that turn the direction of text around.

@@ -10,6 +10,7 @@ use logtriage_engine::{
 
 use crate::failure::Failure;
 use crate::parts;
+use crate::state::{Journals, State};
 
 /// The config that is used where none is named.
 const DEFAULT_CONFIG: &str = "logtriage.toml";
@@ -57,6 +58,17 @@ impl Loaded {
         Ok(Setup::new(&self.config, rules, Arc::new(model))?)
     }
 
+    /// The state directory, if the reasoning tier is configured.
+    pub fn state(&self) -> Option<State> {
+        let reasoning = self.config.reasoning.as_ref()?;
+        Some(State::new(self.resolve(&reasoning.state_dir)))
+    }
+
+    /// The verdicts in the state directory, if there is one.
+    pub fn journals(&self) -> Result<Journals, Failure> {
+        Ok(self.state().map(|state| state.journals()).transpose()?.unwrap_or_default())
+    }
+
     fn model(&self) -> Result<Model, Failure> {
         match &self.config.model {
             ModelSource::Builtin => Model::builtin().map_err(|e| Failure::other(e.to_string())),
@@ -68,6 +80,9 @@ impl Loaded {
         if self.config.rules == Config::default().rules && *labels != Labels::default() {
             // A model with labels of its own: the built-in rules do not speak them.
             return Ok(Rules::none());
+        }
+        if self.config.rules == [RuleSource::Builtin] {
+            return Ok(Rules::builtin(labels)?);
         }
         let mut files = Vec::new();
         for source in &self.config.rules {

@@ -14,6 +14,9 @@ use crate::failure::Failure;
 /// `pending.jsonl` grows no further than this, in bytes.
 const MAX_PENDING_FILE: u64 = 16 << 20;
 
+/// Templates that one run hands over, at most: at 1 KiB each about as much as the file takes.
+const MAX_LISTED: usize = 16_384;
+
 /// A journal is read up to this size, in bytes.
 const MAX_JOURNAL: u64 = 256 << 20;
 
@@ -117,10 +120,12 @@ fn read_if_there(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|e| Failure::io(path, e))
 }
 
-/// Templates of several engines, each once, in the order in which they came.
+/// Templates of several engines, each once, in the order in which they came. Bounded: those that
+/// find it full are let go and counted.
 #[derive(Default)]
 pub struct PendingList {
     list: Vec<Pending>,
+    let_go: u64,
     places: HashMap<TemplateId, usize>,
 }
 
@@ -128,15 +133,20 @@ impl PendingList {
     /// Adds the templates of one batch; batches come in order.
     pub fn add(&mut self, batch: Vec<Pending>) {
         for pending in batch {
-            match self.places.get(&pending.template_id).and_then(|place| self.list.get_mut(*place))
-            {
-                Some(known) => known.count += pending.count,
+            match self.places.get(&pending.template_id) {
+                Some(place) => self.list[*place].count += pending.count,
+                None if self.list.len() >= MAX_LISTED => self.let_go += pending.count,
                 None => {
                     self.places.insert(pending.template_id, self.list.len());
                     self.list.push(pending);
                 }
             }
         }
+    }
+
+    /// Events whose template found the list full.
+    pub fn let_go(&self) -> u64 {
+        self.let_go
     }
 
     /// The templates.

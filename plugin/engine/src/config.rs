@@ -236,8 +236,13 @@ enum OneOrMany {
 #[serde(untagged, expecting = "a number from 0 to 1, or \"never\"")]
 enum RawThreshold {
     Number(f64),
-    Whole(i64),
     Word(String),
+}
+
+/// Whether the object under `output_key`, or what it moves aside, stands where `key` is looked for.
+fn hides(output_key: &str, key: &str) -> bool {
+    key.strip_prefix(output_key)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("_input"))
 }
 
 struct Reader<'t> {
@@ -248,10 +253,20 @@ struct Reader<'t> {
 impl Reader<'_> {
     fn config(&self, raw: RawConfig) -> Result<Config, TextError> {
         let default = Config::default();
+        let message_keys = self.keys(raw.message_keys, "message_keys", default.message_keys)?;
+        let source_keys = self.keys(raw.source_keys, "source_keys", default.source_keys)?;
+        let output_span = raw.output_key.as_ref().map_or(0..0, Spanned::span);
+        let output_key = self.output_key(raw.output_key)?;
+        if let Some(key) = message_keys.iter().chain(&source_keys).find(|k| hides(&output_key, k)) {
+            let message = format!(
+                "output_key \"{output_key}\" takes the place of the event's \"{key}\"; choose another"
+            );
+            return Err(self.error(output_span, message));
+        }
         Ok(Config {
-            message_keys: self.keys(raw.message_keys, "message_keys", default.message_keys)?,
-            source_keys: self.keys(raw.source_keys, "source_keys", default.source_keys)?,
-            output_key: self.output_key(raw.output_key)?,
+            message_keys,
+            source_keys,
+            output_key,
             on_existing: raw.on_existing,
             fields: self.fields(raw.fields)?,
             rules: self.rules(raw.rules)?,
@@ -366,8 +381,6 @@ impl Reader<'_> {
             RawThreshold::Number(number) if (0.0..=1.0).contains(&number) => {
                 Threshold::At(Confidence::from_probability(number))
             }
-            RawThreshold::Whole(0) => Threshold::At(Confidence::ZERO),
-            RawThreshold::Whole(1) => Threshold::At(Confidence::ONE),
             RawThreshold::Word(word) if word == "never" => Threshold::Never,
             _ => {
                 let message = format!(

@@ -262,7 +262,10 @@ impl Engine {
                 self.stats.cache_hits += 1;
                 prediction
             }
-            None if !self.new_templates.admits(self.setup.max_new, now) => {
+            // A template with a verdict is not new: a storm must not cost it its label.
+            None if self.machines.get(id, template).is_none()
+                && !self.new_templates.admits(self.setup.max_new, now) =>
+            {
                 self.stats.shed += 1;
                 return None;
             }

@@ -30,6 +30,8 @@
 //! It does not read files, write logs, ask an LLM or know of any host's format but JSON records:
 //! the command and the adapters do.
 
+#![warn(unreachable_pub)]
+
 mod cache;
 mod config;
 mod engine;

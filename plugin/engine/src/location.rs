@@ -33,8 +33,35 @@ impl TextError {
 
     /// A problem that the TOML reader found.
     pub(crate) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        Self::at(file, text, error.span(), error.message().trim_end())
+        Self::at(file, text, error.span(), in_words(error.message().trim_end()))
     }
+}
+
+/// A place in a text, to be looked up when there is something to say about it: a large file has
+/// many places and few errors.
+#[derive(Clone)]
+pub(crate) struct Place<'t> {
+    pub(crate) file: &'t str,
+    pub(crate) text: &'t str,
+    pub(crate) span: Range<usize>,
+}
+
+impl Place<'_> {
+    /// A problem at this place.
+    pub(crate) fn error(&self, message: impl Into<String>) -> TextError {
+        TextError::at(self.file, self.text, Some(self.span.clone()), message)
+    }
+}
+
+/// What a person expects, instead of the names of our types.
+fn in_words(message: &str) -> String {
+    [
+        ("expected usize", "expected a whole number from 0"),
+        ("expected u32", "expected a whole number from 0"),
+        ("expected a sequence", "expected a list in square brackets"),
+    ]
+    .iter()
+    .fold(message.to_owned(), |text, (ours, theirs)| text.replace(ours, theirs))
 }
 
 /// Checks that a file is text.

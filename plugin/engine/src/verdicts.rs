@@ -120,31 +120,30 @@ struct Line {
 /// so are declined templates (`Unclassified`), a torn last line, and keys of a newer version; other
 /// lines that cannot be read are reported.
 pub fn read_journal(journal: &[u8]) -> (Vec<Verdict>, Vec<JournalProblem>) {
+    let journal = journal.strip_prefix(b"\xef\xbb\xbf").unwrap_or(journal);
     let (mut verdicts, mut problems) = (Vec::new(), Vec::new());
     let torn = journal.last().is_some_and(|b| *b != b'\n');
     let lines: Vec<&[u8]> = journal.split(|b| *b == b'\n').collect();
     let last = lines.len();
-    for (number, line) in (1..).zip(lines) {
-        if line.trim_ascii().is_empty() {
+    for (line, text) in (1..).zip(lines) {
+        if text.trim_ascii().is_empty() {
             continue;
         }
-        match read_line(line) {
-            Ok(verdict) if verdict.label == UNCLASSIFIED => {}
-            Ok(verdict) => verdicts.push(verdict),
-            Err(_) if torn && number == last => {}
-            Err(message) => problems.push(JournalProblem { line: number, message }),
+        if text.len() > MAX_LINE {
+            let message = format!("a line of {} bytes; at most {MAX_LINE} are read", text.len());
+            problems.push(JournalProblem { line, message });
+            continue;
+        }
+        match serde_json::from_slice::<Line>(text) {
+            Ok(read) if read.label == UNCLASSIFIED => {}
+            Ok(Line { template, label, by, reason }) => {
+                verdicts.push(Verdict { template, label, by, reason });
+            }
+            Err(error) if torn && line == last && error.is_eof() => {}
+            Err(error) => problems.push(JournalProblem { line, message: error.to_string() }),
         }
     }
     (verdicts, problems)
-}
-
-fn read_line(line: &[u8]) -> Result<Verdict, String> {
-    if line.len() > MAX_LINE {
-        return Err(format!("a line of {} bytes; at most {MAX_LINE} are read", line.len()));
-    }
-    let Line { template, label, by, reason } =
-        serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    Ok(Verdict { template, label, by, reason })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use logtriage_engine::Field;
 
-use super::csv_rows::Fields;
+use super::csv_rows::FieldReader;
 use crate::failure::Failure;
 
 /// Which CSV columns are read, and what the added ones are called.
@@ -90,7 +90,7 @@ impl Header {
 
 fn names(raw: &[u8], delimiter: u8) -> Vec<String> {
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
-    let fields = Fields::parse(raw, delimiter);
+    let fields = FieldReader::new(delimiter).read(raw);
     (0..fields.len())
         .map(|place| String::from_utf8_lossy(fields.get(place).unwrap_or_default()).into_owned())
         .collect()
@@ -106,6 +106,9 @@ fn no_message_column(file: &str, raw: &[u8], columns: &Columns, names: &[String]
         Some(other) => {
             let other = char::from(other);
             format!("it seems to be separated by \"{other}\": use --delimiter '{other}'")
+        }
+        None if raw.iter().filter(|b| **b == b'"').count() % 2 == 1 => {
+            "its header opens a quotation mark and never closes it".to_owned()
         }
         None => format!(
             "it has: {}. Name the one with the message with --message-column",

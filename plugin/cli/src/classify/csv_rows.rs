@@ -6,6 +6,10 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 /// A row that does not end within this many bytes has a quotation mark that is never closed.
 const MAX_ROW: usize = 64 << 20;
 
+/// Bytes that are read in vain, behind quotation marks that are never closed, before rows may no
+/// longer span lines: a file of nothing but such rows is read in linear time.
+const MAX_VAIN: usize = 4 * MAX_ROW;
+
 /// What was found at the beginning of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -23,6 +27,8 @@ pub struct RowFinder {
     core: Reader,
     /// Bytes of the present row that were looked at.
     seen: usize,
+    /// How many more may be read in vain.
+    vain_left: usize,
     output: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -34,14 +40,31 @@ impl RowFinder {
             delimiter,
             core: reader(delimiter),
             seen: 0,
+            vain_left: MAX_VAIN,
             output: vec![0; 4096],
             ends: vec![0; 256],
         }
     }
 
     /// Looks for the end of the row with which `bytes` begins: the same bytes as in the last call,
-    /// and more, as long as the answer was [`Found::More`]. `at_end`: nothing will follow.
+    /// and more, as long as the answer was [`Found::More`]. `at_end`: nothing will follow. Blank
+    /// lines are a row of their own, so that the row after them begins on its own line.
     pub fn find(&mut self, bytes: &[u8], at_end: bool) -> Found {
+        let blank = bytes.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+        if self.seen == 0 && blank > 0 {
+            return Found::Row(blank);
+        }
+        if self.vain_left > 0 {
+            return self.find_row(bytes, at_end);
+        }
+        match memchr::memchr(b'\n', bytes) {
+            Some(at) => self.find_row(&bytes[..=at], true),
+            None if at_end => self.find_row(bytes, true),
+            None => Found::More,
+        }
+    }
+
+    fn find_row(&mut self, bytes: &[u8], at_end: bool) -> Found {
         while self.seen < bytes.len() {
             match self.step(&bytes[self.seen..]) {
                 ReadRecordResult::Record => return Found::Row(self.ended()),
@@ -83,6 +106,7 @@ impl RowFinder {
 
     fn unclosed(&mut self) -> Found {
         self.core = reader(self.delimiter);
+        self.vain_left = self.vain_left.saturating_sub(self.seen);
         self.seen = 0;
         Found::Unclosed
     }
@@ -98,16 +122,27 @@ pub struct Fields {
     ends: Vec<usize>,
 }
 
-impl Fields {
+/// Reads the fields of rows. To build one costs as much as to read a hundred rows.
+pub struct FieldReader {
+    delimiter: u8,
+    core: Reader,
+}
+
+impl FieldReader {
+    /// For rows with this delimiter.
+    pub fn new(delimiter: u8) -> Self {
+        Self { delimiter, core: reader(delimiter) }
+    }
+
     /// Reads the row that `bytes` are.
-    pub fn parse(bytes: &[u8], delimiter: u8) -> Self {
+    pub fn read(&mut self, bytes: &[u8]) -> Fields {
         let mut text = vec![0; bytes.len() + 1];
-        let mut ends = vec![0; bytes.iter().filter(|b| **b == delimiter).count() + 2];
-        let mut core = reader(delimiter);
+        let mut ends = vec![0; memchr::memchr_iter(self.delimiter, bytes).count() + 2];
+        self.core.reset();
         let (mut written, mut fields) = (0, 0);
         for chunk in [bytes, b"\n"] {
             let (result, _, out, end) =
-                core.read_record(chunk, &mut text[written..], &mut ends[fields..]);
+                self.core.read_record(chunk, &mut text[written..], &mut ends[fields..]);
             written += out;
             fields += end;
             if result == ReadRecordResult::Record {
@@ -116,9 +151,11 @@ impl Fields {
         }
         ends.truncate(fields);
         text.truncate(written);
-        Self { text, ends }
+        Fields { text, ends }
     }
+}
 
+impl Fields {
     /// Whether there is none: a row of nothing but line ends.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -162,6 +199,7 @@ mod tests {
             assert_eq!(rows(text.as_bytes()).concat(), text.as_bytes(), "{text:?}");
         }
         assert_eq!(rows(b"a,\"x\ny\"\nb,c\n").len(), 2);
+        assert_eq!(rows(b"a\n\n\nb"), [b"a\n".as_slice(), b"\n\n", b"b"]);
     }
 
     #[test]
@@ -172,8 +210,24 @@ mod tests {
     }
 
     #[test]
+    fn rows_no_longer_span_lines_after_too_much_in_vain() {
+        let mut finder = RowFinder { vain_left: 20, ..RowFinder::new(b',') };
+        let text = b"x\"y,\"z\nx\"y,\"z\nx\"y,\"z\nc,d\n";
+        for line in [0, 7, 14] {
+            assert_eq!(finder.find(&text[line..], true), Found::Unclosed);
+            assert_eq!(finder.vain_left, 0);
+        }
+        assert_eq!(finder.find(b"\"a\nb\",c\n", false), Found::Unclosed);
+        assert_eq!(finder.find(b"\"a,b\",c\nd,e", false), Found::Row(8));
+        assert_eq!(finder.find(b"d,e", false), Found::More);
+        assert_eq!(finder.find(b"d,e", true), Found::Row(3));
+    }
+
+    #[test]
     fn fields_lose_their_quotation_marks() {
-        let fields = Fields::parse(b"a,\"b \"\"c\"\", d\",\r\n", b',');
+        let mut reader = FieldReader::new(b',');
+        reader.read(b"x,\"open,\n");
+        let fields = reader.read(b"a,\"b \"\"c\"\", d\",\r\n");
         assert_eq!(fields.len(), 3);
         assert_eq!(fields.get(1), Some(b"b \"c\", d".as_slice()));
         assert_eq!(fields.get(2), Some(b"".as_slice()));

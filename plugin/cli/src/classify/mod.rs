@@ -22,7 +22,7 @@ use logtriage_engine::{Config, Engine, Field};
 
 use crate::failure::{Ended, Failure};
 use crate::setup::{Loaded, SetupArgs};
-use crate::state::{Journals, State};
+use crate::state::Journals;
 use csv_header::{Columns, Header};
 use format::InputFormat;
 use pipeline::{Report, Rows};
@@ -144,22 +144,22 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     let mut loaded = Loaded::read(&args.setup)?;
     apply(args, &mut loaded.config);
     let setup = Arc::new(loaded.setup()?);
-    let state = loaded
-        .config
-        .reasoning
-        .as_ref()
-        .map(|reasoning| State::new(loaded.resolve(&reasoning.state_dir)));
-    let journals = state.as_ref().map(State::journals).transpose()?.unwrap_or_default();
+    let state = loaded.state();
+    let journals = loaded.journals()?;
 
     let mut inputs = rows(args, format)?;
     let fields = loaded.config.fields.clone();
     let header = header(args, format, &fields, &mut inputs)?;
     let output = streams::open_output(args.output.as_deref())?;
     let renderer = Renderer { shape: shape(args, format, header, &output), fields };
-    let engines = (0..threads(args)).map(|_| engine(&setup, &journals)).collect();
+    let (engines, refused): (Vec<_>, Vec<_>) =
+        (0..threads(args)).map(|_| engine(&setup, &journals)).unzip();
     let report = pipeline::run(inputs, &renderer, engines, output.writer, &options(args))?;
 
     let mut problems = journals.problems;
+    problems.extend(refused.into_iter().next().filter(|refused| *refused > 0).map(|refused| {
+        format!("{refused} verdicts are not used; the labels are: {}", setup.labels())
+    }));
     let appended = state
         .map(|state| state.append_pending(report.pending.list(), setup.labels()))
         .transpose()
@@ -173,6 +173,8 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
 }
 
 fn apply(args: &Args, config: &mut Config) {
+    // The limit protects a stream that must not wait. A file waits.
+    config.max_new_templates_per_second = 0;
     if let Some(fields) = &args.fields {
         let mut wanted: Vec<Field> = Vec::new();
         for field in fields.iter().copied().map(Field::from) {
@@ -184,12 +186,15 @@ fn apply(args: &Args, config: &mut Config) {
     }
 }
 
-fn engine(setup: &Arc<logtriage_engine::Setup>, journals: &Journals) -> Engine {
+/// An engine that knows the verdicts, and how many of them it refused.
+fn engine(setup: &Arc<logtriage_engine::Setup>, journals: &Journals) -> (Engine, usize) {
     let mut engine = Engine::new(Arc::clone(setup));
-    for (kind, verdicts) in &journals.verdicts {
-        engine.learn(*kind, verdicts);
-    }
-    engine
+    let refused = journals
+        .verdicts
+        .iter()
+        .map(|(kind, verdicts)| engine.learn(*kind, verdicts).refused)
+        .sum();
+    (engine, refused)
 }
 
 fn rows(args: &Args, format: InputFormat) -> Result<Vec<Rows>, Failure> {
@@ -286,9 +291,9 @@ fn finish(
     began: Instant,
 ) {
     for problem in problems {
-        eprintln!("logtriage: {}", crate::screen::safe(problem));
+        crate::screen::tell(&format!("logtriage: {problem}"));
     }
-    if !args.quiet {
+    if !args.quiet && !report.stopped {
         summary::print(report, setup.labels(), appended, began.elapsed());
     }
 }

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use logtriage_engine::{Engine, Stats};
+use logtriage_engine::{Engine, OFFER_AGAIN_AFTER, Stats};
 
 use super::csv_rows::{Found, RowFinder};
 use super::render::{Problem, Renderer};
@@ -27,6 +27,9 @@ const QUEUE: usize = 2;
 /// Bad rows that are reported one by one.
 const REPORTED: u64 = 20;
 
+/// The engine's clock: it stands still.
+pub const NOW: u64 = OFFER_AGAIN_AFTER;
+
 /// How the run is watched.
 pub struct Options {
     /// Stop at the first bad row.
@@ -44,7 +47,8 @@ pub struct Report {
     pub pending: PendingList,
     /// Rows that could not be read.
     pub bad_rows: u64,
-    /// The reader of our output went away: nothing more was written.
+    /// The run ended early, at a bad row or because the reader of our output went away: the counts
+    /// are not whole.
     pub stopped: bool,
 }
 
@@ -81,6 +85,13 @@ impl Batch {
     fn push(&mut self, bytes: &[u8], line: u64, unclosed: bool) {
         self.bytes.extend_from_slice(bytes);
         self.rows.push(RowAt { end: self.bytes.len(), line, unclosed });
+    }
+
+    /// Puts a blank row first: the input before this one does not end with a line end.
+    fn end_line_before(&mut self) {
+        self.bytes.insert(0, b'\n');
+        self.rows.iter_mut().for_each(|row| row.end += 1);
+        self.rows.insert(0, RowAt { end: 1, line: 1, unclosed: false });
     }
 
     /// The rows in order.
@@ -124,7 +135,7 @@ pub fn run(
             to_workers.push(batches);
             from_workers.push(done);
         }
-        let reader = scope.spawn(move || read_all(inputs, &to_workers));
+        let reader = scope.spawn(move || read_all(inputs, &to_workers, renderer.keeps_line_ends()));
         let written = write_all(&from_workers, &mut writer, options, &bar, &mut report);
         // The workers stop when nobody takes their results, the reader when they do.
         drop(from_workers);
@@ -141,10 +152,21 @@ pub fn run(
     Ok(report)
 }
 
-fn read_all(inputs: Vec<Rows>, workers: &[SyncSender<Batch>]) -> Result<(), Failure> {
+fn read_all(
+    inputs: Vec<Rows>,
+    workers: &[SyncSender<Batch>],
+    keeps_line_ends: bool,
+) -> Result<(), Failure> {
     let mut turn = workers.iter().cycle();
+    let mut ends_line = true;
     for mut rows in inputs {
-        while let Some(batch) = rows.batch()? {
+        let mut begins = true;
+        while let Some(mut batch) = rows.batch()? {
+            if begins && !ends_line && keeps_line_ends {
+                batch.end_line_before();
+            }
+            begins = false;
+            ends_line = batch.bytes.ends_with(b"\n");
             let Some(worker) = turn.next() else { return Ok(()) };
             if worker.send(batch).is_err() {
                 return Ok(());
@@ -176,11 +198,21 @@ impl Rows {
         &self.input.name
     }
 
-    /// Takes the first row; `None` where there is none.
+    /// Takes the first row that is not blank, with the blank ones before it; `None` where there is
+    /// none.
     pub fn first(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let mut batch = Batch::new(self.name());
-        self.fill_batch(&mut batch, 1)?;
-        Ok(batch.rows().next().map(|row| row.bytes.to_vec()))
+        loop {
+            let rows = batch.rows.len();
+            self.fill_batch(&mut batch, rows + 1)?;
+            if batch.rows.len() == rows {
+                return Ok(None);
+            }
+            let bytes = batch.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&batch.bytes);
+            if !bytes.trim_ascii().is_empty() {
+                return Ok(Some(batch.bytes));
+            }
+        }
     }
 
     /// The next rows; `None` at the end.
@@ -197,7 +229,10 @@ impl Rows {
             }
             match self.find() {
                 Found::More => self.fill()?,
-                Found::Row(length) => self.take(length, false, batch),
+                Found::Row(length) => {
+                    let length = self.with_line_feed(length)?;
+                    self.take(length, false, batch);
+                }
                 Found::Unclosed => {
                     let rest = &self.buffer[self.start..];
                     let length = newline(rest).map_or(rest.len(), |at| at + 1);
@@ -221,10 +256,22 @@ impl Rows {
         }
     }
 
+    /// A row that ends with a carriage return takes the line feed after it along.
+    fn with_line_feed(&mut self, length: usize) -> Result<usize, Failure> {
+        if self.buffer[self.start + length - 1] != b'\r' {
+            return Ok(length);
+        }
+        while self.buffer.len() == self.start + length && !self.at_end {
+            self.fill()?;
+        }
+        let follows = self.buffer.get(self.start + length) == Some(&b'\n');
+        Ok(length + usize::from(follows))
+    }
+
     fn take(&mut self, length: usize, unclosed: bool, batch: &mut Batch) {
         let row = &self.buffer[self.start..self.start + length];
         batch.push(row, self.line, unclosed);
-        self.line += row.iter().filter(|b| **b == b'\n').count() as u64;
+        self.line += memchr::memchr_iter(b'\n', row).count() as u64;
         self.start += length;
     }
 
@@ -267,7 +314,7 @@ fn label_batches(
     for batch in batches {
         let mut labelled = Done { bytes_read: batch.bytes.len() as u64, ..empty(None) };
         renderer.batch(&batch, &mut engine, &mut labelled.output, &mut labelled.problems);
-        // The clock stands still: a batch run offers each template once.
+        // Long before `NOW`, so that every batch offers a template again and all its events count.
         labelled.pending = engine.take_pending(usize::MAX, 0);
         if done.send(labelled).is_err() {
             return;
@@ -285,7 +332,6 @@ fn write_all(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let mut running = vec![true; workers.len()];
-    let mut stopped_at = None;
     for (worker, done) in workers.iter().enumerate().cycle() {
         if !running.contains(&true) {
             break;
@@ -299,28 +345,24 @@ fn write_all(
             running[worker] = false;
             continue;
         }
-        if stopped_at.is_some() || report.stopped {
-            continue;
-        }
         bar.inc(done.bytes_read);
-        let output = if options.strict && !done.problems.is_empty() {
-            stopped_at = done.problems.first().map(|problem| problem.output_before);
-            &done.output[..stopped_at.unwrap_or(0)]
-        } else {
-            &done.output
-        };
+        let stops_at = done.problems.first().filter(|_| options.strict);
+        let output =
+            stops_at.map_or(&*done.output, |problem| &done.output[..problem.output_before]);
         write(writer, output, report)?;
         report.pending.add(done.pending);
-        for problem in done.problems.iter().take(if options.strict { 1 } else { usize::MAX }) {
+        let reported = if options.strict { 1 } else { usize::MAX };
+        for problem in done.problems.iter().take(reported) {
             problem_found(problem, bar, report, options);
         }
-        if stopped_at.is_some() || report.stopped {
+        report.stopped |= stops_at.is_some();
+        if report.stopped {
             return Ok(());
         }
     }
     if report.bad_rows > REPORTED {
         let more = report.bad_rows - REPORTED;
-        eprintln!("logtriage: and {more} more rows that could not be read");
+        crate::screen::tell(&format!("logtriage: and {more} more rows that could not be read"));
     }
     Ok(())
 }
@@ -338,9 +380,9 @@ fn write(writer: &mut dyn Write, output: &[u8], report: &mut Report) -> Result<(
 fn problem_found(problem: &Problem, bar: &ProgressBar, report: &mut Report, options: &Options) {
     report.bad_rows += 1;
     if report.bad_rows <= REPORTED {
-        let stops = if options.strict { "; stopped here (--strict)" } else { "" };
-        let text = format!("logtriage: {problem}{stops}");
-        bar.suspend(|| eprintln!("{}", crate::screen::safe(&text)));
+        let then =
+            if options.strict { "stopped here (--strict)" } else { "the row passes unlabelled" };
+        bar.suspend(|| crate::screen::tell(&format!("logtriage: {problem}; {then}")));
     }
 }
 

@@ -10,8 +10,8 @@ use logtriage_engine::{
 };
 
 use super::csv_header::Header;
-use super::csv_rows::Fields;
-use super::pipeline::{Batch, Row};
+use super::csv_rows::FieldReader;
+use super::pipeline::{Batch, NOW, Row};
 use crate::screen;
 
 /// What comes in and what goes out.
@@ -67,6 +67,18 @@ impl Renderer {
         }
     }
 
+    /// Whether output has the line ends of its input, or its own.
+    pub fn keeps_line_ends(&self) -> bool {
+        matches!(self.shape, Shape::Csv(_) | Shape::Jsonl)
+    }
+
+    fn delimiter(&self) -> u8 {
+        match &self.shape {
+            Shape::Csv(header) => header.delimiter,
+            Shape::Jsonl | Shape::PlainJsonl | Shape::Table(_) => b',',
+        }
+    }
+
     /// Labels every row of a batch.
     pub fn batch(
         &self,
@@ -75,10 +87,11 @@ impl Renderer {
         out: &mut Vec<u8>,
         problems: &mut Vec<Problem>,
     ) {
+        let mut reader = FieldReader::new(self.delimiter());
         for row in batch.rows() {
             let output_before = out.len();
             let read = match &self.shape {
-                Shape::Csv(header) => self.csv_row(header, &row, engine, out),
+                Shape::Csv(header) => self.csv_row(header, &row, &mut reader, engine, out),
                 Shape::Jsonl => record(&row, engine, out),
                 Shape::PlainJsonl => {
                     self.plain_record(&row, engine, out);
@@ -102,11 +115,12 @@ impl Renderer {
         &self,
         header: &Header,
         row: &Row<'_>,
+        reader: &mut FieldReader,
         engine: &mut Engine,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let (content, end) = split_line_end(row.bytes);
-        let fields = Fields::parse(content, header.delimiter);
+        let fields = reader.read(content);
         if fields.is_empty() && !row.unclosed {
             // Nothing but line ends.
             out.extend_from_slice(row.bytes);
@@ -125,7 +139,7 @@ impl Renderer {
             let missing = if row.unclosed { 0 } else { header.width.saturating_sub(fields.len()) };
             out.extend(std::iter::repeat_n(header.delimiter, missing + header.added.len()));
             out.extend_from_slice(end);
-            return Err(format!("{problem}; the row passes unlabelled"));
+            return Err(problem);
         }
         let source = header.source.and_then(|place| fields.get(place)).unwrap_or_default();
         let event = Event {
@@ -133,7 +147,7 @@ impl Renderer {
             source: (!source.is_empty()).then(|| String::from_utf8_lossy(source)),
         };
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&event, 0);
+        let outcome = engine.label(&event, NOW);
         self.csv_cells(header.delimiter, &outcome, &labels, out);
         out.extend_from_slice(end);
         Ok(())
@@ -162,9 +176,9 @@ impl Renderer {
 
     /// `{"message":…,"triage":{…}}`; bytes that are not UTF-8 stay in `raw_base64`.
     fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let (message, _) = split_line_end(row.bytes);
+        let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&plain_event(message), 0);
+        let outcome = engine.label(&plain_event(message), NOW);
         out.extend_from_slice(b"{\"message\":");
         write_string(&String::from_utf8_lossy(message), out);
         if std::str::from_utf8(message).is_err() {
@@ -178,9 +192,9 @@ impl Renderer {
     }
 
     fn table_row(&self, screen: &Screen, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let (message, _) = split_line_end(row.bytes);
+        let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
-        let outcome = engine.label(&plain_event(message), 0);
+        let outcome = engine.label(&plain_event(message), NOW);
         let confidence = if outcome.candidates.is_empty() {
             String::new()
         } else {
@@ -227,11 +241,11 @@ fn record(row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) -> Result<(), S
         None => (&content[..0], content),
     };
     out.extend_from_slice(mark);
-    let annotated = engine.annotate(content, 0, out);
+    let annotated = engine.annotate(content, NOW, out);
     out.extend_from_slice(end);
     match annotated {
         Annotated::Labelled => Ok(()),
-        Annotated::Passed(reason) => Err(format!("{reason}; the row passes unlabelled")),
+        Annotated::Passed(reason) => Err(reason.to_string()),
     }
 }
 
@@ -243,6 +257,12 @@ fn plain_event(message: &[u8]) -> Event<'_> {
 fn split_line_end(bytes: &[u8]) -> (&[u8], &[u8]) {
     let ends = bytes.iter().rev().take_while(|b| matches!(b, b'\n' | b'\r')).count();
     bytes.split_at(bytes.len() - ends)
+}
+
+/// A line without its `\n` or `\r\n`.
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// `label=probability`, best first, joined by `;`.

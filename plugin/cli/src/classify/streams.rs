@@ -1,6 +1,6 @@
 //! Opening what is read and what is written.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufWriter, IsTerminal, Read, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 
@@ -18,39 +18,64 @@ pub struct Input {
 
 /// Opens every file before the first is read, so that a typing error costs no work.
 pub fn open_all(files: &[PathBuf], output: Option<&Path>) -> Result<Vec<Input>, Failure> {
-    let output = output.and_then(|path| path.canonicalize().ok());
-    files.iter().map(|file| open(file, output.as_deref())).collect()
+    let output = match output {
+        Some(path) => std::fs::metadata(path).ok().as_ref().and_then(identity),
+        None => stream_identity(&stdout()),
+    };
+    files.iter().map(|file| open(file, output)).collect()
 }
 
-fn open(path: &Path, output: Option<&Path>) -> Result<Input, Failure> {
+fn open(path: &Path, output: Option<FileId>) -> Result<Input, Failure> {
     if path == Path::new("-") {
-        return Ok(Input {
-            name: "standard input".to_owned(),
-            size: None,
-            reader: Box::new(stdin()),
-        });
+        let name = "standard input".to_owned();
+        refuse_output(&name, stream_identity(&stdin()), output)?;
+        return Ok(Input { name, size: None, reader: Box::new(stdin()) });
     }
     let failed = |e| Failure::io(path, e);
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
+    let name = path.display().to_string();
     if metadata.is_dir() {
         return Err(Failure::other(format!(
-            "{} is a directory; name the files in it, e.g. {}/*.log",
-            path.display(),
-            path.display()
+            "{name} is a directory; name the files in it, e.g. {name}/*.log"
         )));
     }
-    if output.is_some() && path.canonicalize().ok().as_deref() == output {
-        return Err(Failure::other(format!(
-            "{} is input and output; write to another file",
-            path.display()
-        )));
+    refuse_output(&name, identity(&metadata), output)?;
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok(Input { name, size, reader: Box::new(file) })
+}
+
+/// A file that is read while it is written would be lost, or never end.
+fn refuse_output(name: &str, input: Option<FileId>, output: Option<FileId>) -> Result<(), Failure> {
+    if input.is_some() && input == output {
+        return Err(Failure::other(format!("{name} is input and output; write to another file")));
     }
-    Ok(Input {
-        name: path.display().to_string(),
-        size: metadata.is_file().then_some(metadata.len()),
-        reader: Box::new(file),
-    })
+    Ok(())
+}
+
+/// Device and number of a regular file: the same for all its names.
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    metadata.is_file().then(|| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(unix)]
+fn stream_identity(stream: &impl std::os::fd::AsFd) -> Option<FileId> {
+    let file = File::from(stream.as_fd().try_clone_to_owned().ok()?);
+    identity(&file.metadata().ok()?)
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Option<FileId> {
+    None
+}
+
+#[cfg(not(unix))]
+fn stream_identity<T>(_: &T) -> Option<FileId> {
+    None
 }
 
 /// Where output goes.

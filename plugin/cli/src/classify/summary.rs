@@ -5,13 +5,13 @@ use std::time::Duration;
 use logtriage_engine::{Labels, Tier};
 
 use super::pipeline::Report;
-use crate::screen::grouped;
+use crate::screen::{grouped, tell};
 
 /// Prints the summary. `appended`: templates that went to the state directory, if there is one.
 pub fn print(report: &Report, labels: &Labels, appended: Option<usize>, took: Duration) {
     let stats = &report.stats;
     let seconds = took.as_secs_f64();
-    eprintln!("{} events in {seconds:.2} s", grouped(stats.events));
+    tell(&format!("{} events in {seconds:.2} s", grouped(stats.events)));
     let tiers: Vec<_> = Tier::ALL
         .into_iter()
         .filter(|tier| stats.tier(*tier) > 0)
@@ -50,8 +50,9 @@ fn pending(report: &Report, appended: Option<usize>) -> String {
     if let Some(appended) = appended {
         text.push_str(&format!("; {} went to pending.jsonl", grouped(appended as u64)));
     }
-    if report.stats.pending_let_go > 0 {
-        let let_go = grouped(report.stats.pending_let_go);
+    let let_go = report.stats.pending_let_go + report.pending.let_go();
+    if let_go > 0 {
+        let let_go = grouped(let_go);
         text.push_str(&format!("; the queue was full for {let_go} events"));
     }
     text
@@ -63,5 +64,5 @@ fn share(name: &str, count: u64, all: u64) -> String {
 }
 
 fn line(name: &str, text: &str) {
-    eprintln!("  {name:<10} {}", crate::screen::safe(text));
+    tell(&format!("  {name:<10} {text}"));
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use crate::failure::{Ended, Failure};
+use crate::screen;
 use grouping::Grouping;
 
 /// Measure the engine on data with known answers
@@ -59,31 +60,30 @@ fn templates(args: &TemplateArgs) -> Result<Ended, Failure> {
         let pairs = pairs.iter().map(|(message, truth)| (message.as_str(), truth.as_str()));
         measured.push((name(file), grouping::measure(pairs)));
     }
+    screen::print(table(&measured).as_bytes())?;
+    Ok(Ended::Clean)
+}
+
+fn table(measured: &[(String, Grouping)]) -> String {
     let width = measured.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(4).max(4);
-    println!("{:<width$}  messages  templates  keys  keys/template  accuracy", "file");
-    for (name, grouping) in &measured {
-        println!(
-            "{name:<width$}  {:>8}  {:>9}  {:>4}  {:>13.3}  {:>8.3}",
-            grouping.messages,
-            grouping.truths,
-            grouping.keys,
-            grouping.keys_per_truth(),
-            grouping.accuracy()
-        );
+    let row = |name: &str, counts: [String; 3], keys_per_truth: f64, accuracy: f64| {
+        let [messages, truths, keys] = counts;
+        format!(
+            "{name:<width$}  {messages:>8}  {truths:>9}  {keys:>4}  {keys_per_truth:>13.3}  \
+             {accuracy:>8.3}\n"
+        )
+    };
+    let mut text =
+        format!("{:<width$}  messages  templates  keys  keys/template  accuracy\n", "file");
+    for (name, grouping) in measured {
+        let counts = [grouping.messages, grouping.truths, grouping.keys].map(|n| n.to_string());
+        text += &row(name, counts, grouping.keys_per_truth(), grouping.accuracy());
     }
     let mean = |of: fn(&Grouping) -> f64| {
         measured.iter().map(|(_, grouping)| of(grouping)).sum::<f64>() / measured.len() as f64
     };
-    println!(
-        "{:<width$}  {:>8}  {:>9}  {:>4}  {:>13.3}  {:>8.3}",
-        "mean",
-        "",
-        "",
-        "",
-        mean(Grouping::keys_per_truth),
-        mean(Grouping::accuracy)
-    );
-    Ok(Ended::Clean)
+    let no_counts = [const { String::new() }; 3];
+    text + &row("mean", no_counts, mean(Grouping::keys_per_truth), mean(Grouping::accuracy))
 }
 
 fn name(file: &Path) -> String {

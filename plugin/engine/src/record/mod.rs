@@ -78,18 +78,17 @@ impl<'r> Record<'r> {
 }
 
 fn find<'r>(members: &Members<'r>, keys: &[String]) -> Option<Cow<'r, [u8]>> {
-    keys.iter().find_map(|key| {
-        members.last(key).and_then(text).or_else(|| along_path(members, key).and_then(text))
-    })
+    keys.iter().find_map(|key| look_up(members, key))
 }
 
-/// `kubernetes.container_name`: each dot may lead into an object.
-fn along_path<'r>(members: &Members<'r>, path: &str) -> Option<Value<'r>> {
-    path.match_indices('.').find_map(|(dot, _)| {
-        let (head, tail) = (path.get(..dot)?, path.get(dot + 1..)?);
-        let Value::Object(inner) = members.last(head)? else { return None };
-        let inner = json::members(inner).ok()?;
-        inner.last(tail).or_else(|| along_path(&inner, tail))
+/// A literal key, or a path such as `kubernetes.container_name`: each dot may lead into an object.
+fn look_up<'r>(members: &Members<'r>, path: &str) -> Option<Cow<'r, [u8]>> {
+    members.last(path).and_then(text).or_else(|| {
+        path.match_indices('.').find_map(|(dot, _)| {
+            let (head, tail) = (path.get(..dot)?, path.get(dot + 1..)?);
+            let Value::Object(inner) = members.last(head)? else { return None };
+            look_up(&json::members(inner).ok()?, tail)
+        })
     })
 }
 

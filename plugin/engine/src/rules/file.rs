@@ -8,71 +8,70 @@ use toml::Spanned;
 
 use super::glob::Glob;
 use crate::labels::{LabelId, Labels};
-use crate::location::{TextError, utf8};
+use crate::location::{Place, TextError, utf8};
 
 /// The greatest number of rules in all files together.
 pub const MAX_RULES: usize = 10_000;
 
-/// Why rules were refused.
-pub type RulesError = TextError;
-
 /// One rule as its file has it, checked but not compiled.
-pub(super) struct Entry {
+pub(super) struct Entry<'t> {
     pub(super) id: String,
     pub(super) label: LabelId,
     pub(super) pattern: String,
     pub(super) case_insensitive: bool,
     pub(super) source: Option<Glob>,
-    pub(super) examples: Vec<Example>,
-    pattern_place: TextError,
+    examples: Vec<Example<'t>>,
+    pattern_place: Place<'t>,
 }
 
 /// A message that a rule must match, or must not.
-pub(super) struct Example {
+struct Example<'t> {
     text: String,
     matches: bool,
-    place: TextError,
+    place: Place<'t>,
 }
 
-impl Entry {
+impl Entry<'_> {
     /// A problem with this entry's pattern.
     pub(super) fn error(&self, message: impl Into<String>) -> TextError {
-        let message = format!("rule \"{}\": {}", self.id, message.into());
-        TextError { message, ..self.pattern_place.clone() }
+        self.pattern_place.error(format!("rule \"{}\": {}", self.id, message.into()))
     }
-}
 
-/// Refuses examples that the pattern contradicts.
-pub(super) fn check_examples(
-    examples: &[Example],
-    is_match: impl Fn(&str) -> bool,
-) -> Result<(), TextError> {
-    match examples.iter().find(|example| is_match(&example.text) != example.matches) {
-        Some(wrong) => Err(wrong.place.clone()),
-        None => Ok(()),
+    /// Refuses examples that the pattern contradicts.
+    pub(super) fn check_examples(&self, is_match: impl Fn(&str) -> bool) -> Result<(), TextError> {
+        match self.examples.iter().find(|example| is_match(&example.text) != example.matches) {
+            Some(wrong) => {
+                let verb = if wrong.matches { "does not match" } else { "matches" };
+                Err(wrong.place.error(format!("rule \"{}\" {verb} this example", self.id)))
+            }
+            None => Ok(()),
+        }
     }
 }
 
 /// All rules of all files, in order.
-pub(super) fn read_all(files: &[(&str, &[u8])], labels: &Labels) -> Result<Vec<Entry>, TextError> {
+pub(super) fn read_all<'t>(
+    files: &[(&'t str, &'t [u8])],
+    labels: &Labels,
+) -> Result<Vec<Entry<'t>>, TextError> {
     let mut entries = Vec::new();
-    let mut places = HashMap::new();
-    for (file, bytes) in files {
+    let mut places: HashMap<String, Place<'t>> = HashMap::new();
+    for (file, bytes) in files.iter().copied() {
         let text = utf8(file, bytes)?;
         let raw: RawFile = toml::from_str(text).map_err(|e| TextError::toml(file, text, &e))?;
+        let reader = Reader { file, text };
         for rule in raw.rule {
-            let reader = Reader { file, text };
-            let place = reader.error(rule.id.span(), "");
+            let place = reader.place(rule.id.span());
             let entry = reader.entry(rule, labels)?;
             if let Some(first) = places.insert(entry.id.clone(), place.clone()) {
-                let TextError { file, line, .. } = first;
-                let message = format!("rule id \"{}\" is taken by {file}:{line}", entry.id);
-                return Err(TextError { message, ..place });
+                let TextError { file, line, .. } = first.error("");
+                return Err(
+                    place.error(format!("rule id \"{}\" is taken by {file}:{line}", entry.id))
+                );
             }
             entries.push(entry);
             if entries.len() > MAX_RULES {
-                let message = format!("more than {MAX_RULES} rules");
-                return Err(TextError { message, ..place });
+                return Err(place.error(format!("more than {MAX_RULES} rules")));
             }
         }
     }
@@ -106,32 +105,31 @@ struct Reader<'t> {
     text: &'t str,
 }
 
-impl Reader<'_> {
-    fn error(&self, span: Range<usize>, message: impl Into<String>) -> TextError {
-        TextError::at(self.file, self.text, Some(span), message)
+impl<'t> Reader<'t> {
+    fn place(&self, span: Range<usize>) -> Place<'t> {
+        Place { file: self.file, text: self.text, span }
     }
 
-    fn entry(&self, raw: RawRule, labels: &Labels) -> Result<Entry, TextError> {
+    fn entry(&self, raw: RawRule, labels: &Labels) -> Result<Entry<'t>, TextError> {
         let id = raw.id.get_ref();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
             let message = "a rule id takes 1 to 64 ASCII letters, digits, `-`, `_` or `.`";
-            return Err(self.error(raw.id.span(), message));
+            return Err(self.place(raw.id.span()).error(message));
         }
         let Some(label) = labels.find(raw.label.get_ref()) else {
             let message =
                 format!("unknown label \"{}\"; the labels are: {labels}", raw.label.get_ref());
-            return Err(self.error(raw.label.span(), message));
+            return Err(self.place(raw.label.span()).error(message));
         };
         if let Some(source) = raw.source.as_ref().filter(|s| s.get_ref().len() > 256) {
-            return Err(self.error(source.span(), "a source glob takes at most 256 bytes"));
+            let message = "a source glob takes at most 256 bytes";
+            return Err(self.place(source.span()).error(message));
         }
-        let examples = self
-            .examples(id, raw.matches, true)
-            .chain(self.examples(id, raw.rejects, false))
-            .collect();
+        let examples =
+            self.examples(raw.matches, true).chain(self.examples(raw.rejects, false)).collect();
         Ok(Entry {
-            pattern_place: self.error(raw.pattern.span(), ""),
+            pattern_place: self.place(raw.pattern.span()),
             label,
             case_insensitive: raw.case_insensitive,
             source: raw.source.map(|source| Glob::new(source.get_ref())),
@@ -143,13 +141,11 @@ impl Reader<'_> {
 
     fn examples(
         &self,
-        id: &str,
         texts: Vec<Spanned<String>>,
         matches: bool,
-    ) -> impl Iterator<Item = Example> {
-        let verb = if matches { "does not match" } else { "matches" };
+    ) -> impl Iterator<Item = Example<'t>> {
         texts.into_iter().map(move |text| Example {
-            place: self.error(text.span(), format!("rule \"{id}\" {verb} this example")),
+            place: self.place(text.span()),
             text: text.into_inner(),
             matches,
         })

@@ -6,16 +6,19 @@
 //! message (`regex` never backtracks), and every pattern has a size limit.
 
 mod file;
+mod filter;
 mod glob;
 mod literals;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use std::sync::OnceLock;
+
 use regex::bytes::{Regex, RegexBuilder};
 
-pub use file::{MAX_RULES, RulesError};
+pub use file::MAX_RULES;
 
 use crate::labels::{LabelId, Labels};
 use crate::location::TextError;
+use filter::Filter;
 use glob::Glob;
 
 /// The greatest compiled size of one pattern, in bytes.
@@ -38,18 +41,22 @@ struct Rule {
     id: Box<str>,
     label: LabelId,
     source: Option<Glob>,
-    pattern: Regex,
+    pattern: Pattern,
+}
+
+/// A pattern that is compiled when a message first needs it.
+#[derive(Debug)]
+struct Pattern {
+    text: Box<str>,
+    case_insensitive: bool,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 /// A list of rules, ready to match. Immutable: share it between threads.
 #[derive(Debug)]
 pub struct Rules {
     rules: Vec<Rule>,
-    literals: Option<AhoCorasick>,
-    /// For each literal the rules that need it.
-    owners: Vec<Vec<u32>>,
-    /// Rules without a required literal: always candidates.
-    unfiltered: Vec<u32>,
+    filter: Filter,
 }
 
 /// Working memory of [`Rules::first_match`]: one per thread.
@@ -87,63 +94,50 @@ impl RuleScratch {
 impl Rules {
     /// No rules at all.
     pub fn none() -> Self {
-        Self { rules: Vec::new(), literals: None, owners: Vec::new(), unfiltered: Vec::new() }
+        Self { rules: Vec::new(), filter: Filter::new(&[]) }
     }
 
-    /// Reads rule files (`(name, content)`, tried in this order) and checks their examples.
+    /// The rules inside the program. They were checked when it was made: patterns are compiled
+    /// when a message first needs them.
+    ///
+    /// # Errors
+    /// A label that is not in the label set.
+    pub fn builtin(labels: &Labels) -> Result<Self, TextError> {
+        let files = [("built-in rules", BUILTIN_RULES.as_bytes())];
+        Ok(Self::of(file::read_all(&files, labels)?, Vec::new()))
+    }
+
+    /// Reads rule files (`(name, content)`, tried in this order), compiles every pattern, and
+    /// checks the examples.
     ///
     /// # Errors
     /// The first thing wrong, with file, line and column.
-    pub fn parse(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, RulesError> {
-        let mut rules = Vec::new();
-        let mut needs = Vec::new();
-        for entry in file::read_all(files, labels)? {
-            let (pattern, need) = compile(&entry)?;
-            needs.push(need);
-            let rule =
-                Rule { id: entry.id.into(), label: entry.label, source: entry.source, pattern };
-            rules.push(rule);
-            if let Some(rule) = rules.last() {
-                file::check_examples(&entry.examples, |text| {
-                    rule.pattern.is_match(text.as_bytes())
-                })?;
-            }
-        }
-        Ok(Self::index(rules, &needs))
+    pub fn parse(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, TextError> {
+        let entries = file::read_all(files, labels)?;
+        let compiled = entries.iter().map(check).collect::<Result<_, _>>()?;
+        Ok(Self::of(entries, compiled))
     }
 
-    fn index(rules: Vec<Rule>, needs: &[Option<Vec<Vec<u8>>>]) -> Self {
-        let mut literals: Vec<&[u8]> = Vec::new();
-        let mut owners: Vec<Vec<u32>> = Vec::new();
-        let mut unfiltered = Vec::new();
-        for (rule, need) in (0u32..).zip(needs) {
-            let Some(need) = need else {
-                unfiltered.push(rule);
-                continue;
-            };
-            for literal in need {
-                match literals.iter().position(|known| known == literal) {
-                    Some(known) => owners[known].push(rule),
-                    None => {
-                        literals.push(literal);
-                        owners.push(vec![rule]);
-                    }
-                }
-            }
-        }
-        let bytes: usize = literals.iter().map(|literal| literal.len()).sum();
-        let kind =
-            if bytes <= 8192 { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
-        let automaton =
-            AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(kind)).build(&literals);
-        match automaton {
-            Ok(automaton) => Self { rules, literals: Some(automaton), owners, unfiltered },
-            // Too many literals for the automaton: every rule is tried.
-            Err(_) => {
-                let unfiltered = (0u32..).take(rules.len()).collect();
-                Self { rules, literals: None, owners: Vec::new(), unfiltered }
-            }
-        }
+    /// `compiled`: patterns that are compiled already, from the first on.
+    fn of(entries: Vec<file::Entry<'_>>, compiled: Vec<Regex>) -> Self {
+        let needs: Vec<_> = entries
+            .iter()
+            .map(|entry| literals::required(&entry.pattern, entry.case_insensitive))
+            .collect();
+        let compiled = compiled.into_iter().map(|pattern| OnceLock::from(Some(pattern)));
+        let compiled = compiled.chain(std::iter::repeat_with(OnceLock::new));
+        let rule = |(entry, compiled): (file::Entry<'_>, OnceLock<Option<Regex>>)| Rule {
+            id: entry.id.into(),
+            label: entry.label,
+            source: entry.source,
+            pattern: Pattern {
+                text: entry.pattern.into(),
+                case_insensitive: entry.case_insensitive,
+                compiled,
+            },
+        };
+        let rules = entries.into_iter().zip(compiled).map(rule).collect();
+        Self { rules, filter: Filter::new(&needs) }
     }
 
     /// How many rules there are.
@@ -169,16 +163,7 @@ impl Rules {
         scratch: &mut RuleScratch,
     ) -> Option<RuleMatch> {
         scratch.start(self.rules.len());
-        for rule in &self.unfiltered {
-            scratch.add(*rule);
-        }
-        if let Some(literals) = &self.literals {
-            for found in literals.find_overlapping_iter(message) {
-                for rule in self.owners.get(found.pattern().as_usize()).into_iter().flatten() {
-                    scratch.add(*rule);
-                }
-            }
-        }
+        self.filter.candidates(message, |rule| scratch.add(rule));
         scratch
             .iter()
             .filter_map(|place| Some((place, self.rules.get(place)?)))
@@ -190,17 +175,30 @@ impl Rules {
     }
 }
 
-fn compile(entry: &file::Entry) -> Result<(Regex, Option<Vec<Vec<u8>>>), TextError> {
-    let pattern = RegexBuilder::new(&entry.pattern)
-        .case_insensitive(entry.case_insensitive)
-        .size_limit(PATTERN_SIZE_LIMIT)
-        .dfa_size_limit(PATTERN_SIZE_LIMIT)
-        .build()
+impl Pattern {
+    fn is_match(&self, message: &[u8]) -> bool {
+        let compiled = || compile(&self.text, self.case_insensitive).ok();
+        self.compiled.get_or_init(compiled).as_ref().is_some_and(|p| p.is_match(message))
+    }
+}
+
+/// Compiles a pattern, and refuses it if it is wrong or its examples contradict it.
+fn check(entry: &file::Entry<'_>) -> Result<Regex, TextError> {
+    let pattern = compile(&entry.pattern, entry.case_insensitive)
         .map_err(|error| entry.error(describe(&error)))?;
     if pattern.is_match(b"") {
         return Err(entry.error("the pattern matches the empty message, so it matches everything"));
     }
-    Ok((pattern, literals::required(&entry.pattern, entry.case_insensitive)))
+    entry.check_examples(|text| pattern.is_match(text.as_bytes()))?;
+    Ok(pattern)
+}
+
+fn compile(pattern: &str, case_insensitive: bool) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(case_insensitive)
+        .size_limit(PATTERN_SIZE_LIMIT)
+        .dfa_size_limit(PATTERN_SIZE_LIMIT)
+        .build()
 }
 
 fn describe(error: &regex::Error) -> String {

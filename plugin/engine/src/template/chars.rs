@@ -58,6 +58,9 @@ pub(super) const DIGIT: u8 = 1;
 /// What [`token_kind`] says of a dot.
 pub(super) const DOT: u8 = 2;
 
+/// What [`token_kind`] says of a letter.
+pub(super) const LETTER: u8 = 8;
+
 static TOKEN_KIND: [u8; 256] = token_kinds();
 
 const fn token_kinds() -> [u8; 256] {
@@ -68,7 +71,7 @@ const fn token_kinds() -> [u8; 256] {
             Class::Digit => DIGIT,
             Class::Joint if byte as u8 == b'.' => DOT,
             Class::Joint => 4,
-            Class::Letter => 8,
+            Class::Letter => LETTER,
             _ => 0,
         };
         byte += 1;
@@ -103,7 +106,8 @@ pub(super) fn at(text: &[u8], at: usize) -> u8 {
 /// How many bytes from `from` on satisfy `test`.
 #[inline]
 pub(super) fn run(text: &[u8], from: usize, test: impl Fn(u8) -> bool) -> usize {
-    text.get(from..).unwrap_or_default().iter().take_while(|b| test(**b)).count()
+    let rest = text.get(from..).unwrap_or_default();
+    rest.iter().position(|b| !test(*b)).unwrap_or(rest.len())
 }
 
 /// How many ASCII digits start at `from`.
@@ -122,4 +126,32 @@ pub(super) fn spaces(text: &[u8], from: usize) -> usize {
 #[inline]
 pub(super) fn part(text: &[u8], from: usize, to: usize) -> &[u8] {
     text.get(from..to).unwrap_or_default()
+}
+
+/// How many ASCII letters and bytes of non-ASCII characters start at `from`, eight at a time.
+#[inline]
+pub(super) fn leading_letters(text: &[u8], from: usize) -> usize {
+    let mut end = from;
+    while let Some(chunk) = text.get(end..end + 8).and_then(|chunk| chunk.try_into().ok()) {
+        let others = !letters(u64::from_le_bytes(chunk)) & HIGH_BITS;
+        if others != 0 {
+            return end - from + (others.trailing_zeros() / 8) as usize;
+        }
+        end += 8;
+    }
+    end - from + run(text, end, |b| b.is_ascii_alphabetic() || b >= 0x80)
+}
+
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte that is an ASCII letter or at least 0x80.
+fn letters(chunk: u64) -> u64 {
+    const fn each(byte: u8) -> u64 {
+        byte as u64 * 0x0101_0101_0101_0101
+    }
+    let lower = (chunk | each(0x20)) & !HIGH_BITS;
+    // Adding carries into the high bit from the letter on; no byte carries into the next.
+    let from_a = lower + each(0x80 - b'a');
+    let beyond_z = lower + each(0x80 - b'z' - 1);
+    (from_a & !beyond_z) | chunk
 }

@@ -23,6 +23,10 @@
 //! A template is UTF-8 of at most [`MAX_TEMPLATE`] bytes; bytes that are not UTF-8 become U+FFFD.
 
 mod chars;
+mod compound;
+mod name;
+mod output;
+mod pair;
 mod scan;
 mod value;
 mod words;
@@ -48,14 +52,12 @@ impl Masker {
     /// The template of `message`; valid until the next call.
     pub fn mask(&mut self, message: &[u8]) -> &str {
         let line = scan::first_line(message);
-        let mut out = std::mem::take(&mut self.out).into_bytes();
-        if memchr::memchr(scan::ESCAPE, line).is_some() {
-            mask_plain(&scan::without_escapes(line), &mut out);
+        let out = std::mem::take(&mut self.out).into_bytes();
+        self.out = if memchr::memchr(scan::ESCAPE, line).is_some() {
+            mask_plain(&scan::without_escapes(line), out)
         } else {
-            mask_plain(line, &mut out);
-        }
-        // What is not UTF-8 was replaced before, so nothing is replaced here.
-        self.out = String::from_utf8(out).unwrap_or_default();
+            mask_plain(line, out)
+        };
         &self.out
     }
 
@@ -66,16 +68,22 @@ impl Masker {
 }
 
 /// Words are copied byte for byte, so the template is UTF-8 where the line is.
-fn mask_plain(line: &[u8], out: &mut Vec<u8>) {
+fn mask_plain(line: &[u8], out: Vec<u8>) -> String {
+    match String::from_utf8(mask_bytes(line, out)) {
+        Ok(template) => template,
+        Err(broken) => {
+            let line = String::from_utf8_lossy(line);
+            String::from_utf8(mask_bytes(line.as_bytes(), broken.into_bytes())).unwrap_or_default()
+        }
+    }
+}
+
+fn mask_bytes(line: &[u8], mut out: Vec<u8>) -> Vec<u8> {
     out.clear();
-    let mut cut = scan::mask_into(line, out);
-    if std::str::from_utf8(out).is_err() {
-        out.clear();
-        cut = scan::mask_into(String::from_utf8_lossy(line).as_bytes(), out);
+    if scan::mask_into(line, &mut out) {
+        settle(&mut out);
     }
-    if cut {
-        settle(out);
-    }
+    out
 }
 
 /// The cut may have taken away what a decision before it rested on: a template that was cut is

@@ -1,6 +1,6 @@
 //! What a token with a digit in it is: a time, an address, a number, an id, or a word after all.
 
-use super::chars::{at, digits, in_token, in_word, part, run};
+use super::chars::{DIGIT, at, digits, in_token, in_word, part, run};
 use super::words::{self, Unit};
 
 /// What stands in the template for a value.
@@ -102,9 +102,12 @@ pub(super) enum Value {
 }
 
 /// Decides what the token `part(text, start, end)` is. It holds at least one digit.
-pub(super) fn classify(text: &[u8], start: usize, end: usize) -> Value {
+pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value {
     let token = part(text, start, end);
     let masked = |mask| Value::Masked(mask, end);
+    if seen == DIGIT && !matches!(at(text, end), b':' | b'/') {
+        return masked(Mask::Number);
+    }
     if at(token, 0).is_ascii_digit() {
         if let Some(end) = date_time(text, start) {
             return Value::Masked(Mask::Time, end);
@@ -310,7 +313,9 @@ pub(super) fn colon_address(text: &[u8], start: usize) -> Option<(Mask, usize)> 
         return None;
     }
     let length = end - start;
-    if groups == 6 && pairs == 6 && colons == 5 && length == 17 {
+    // Before a mask these are the first of many groups: what was too long to be an address.
+    let goes_on = at(text, end) == b':' && at(text, end + 1) == b'<';
+    if groups == 6 && pairs == 6 && colons == 5 && length == 17 && !goes_on {
         return Some((Mask::Mac, end));
     }
     let shortened = part(text, start, end).windows(2).any(|pair| pair == b"::");

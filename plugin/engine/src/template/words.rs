@@ -61,58 +61,170 @@ impl Words {
     }
 }
 
-/// The cue that `word` gives to what follows it; words that keep the present cue give it back.
-pub(super) fn cue_after(word: &[u8], present: Cue) -> Cue {
-    const USER: u64 = key(b"user");
-    const FOR: u64 = key(b"for");
-    const PASSWORD: u64 = key(b"password");
-    const PAM: u64 = key(b"pam");
-    const LOGIN: u64 = key(b"login");
-    const AUTH: u64 = key(b"auth");
-    const LOGON: u64 = key(b"logon");
-    const STATUS: u64 = key(b"status");
-    const HTTP: u64 = key(b"http");
-    const RETURNED: u64 = key(b"returned");
-    const RESPONSE: u64 = key(b"response");
-    const EXIT: u64 = key(b"exit");
-    const EXITED: u64 = key(b"exited");
-    const EXITCODE: u64 = key(b"exitcode");
-    const RC: u64 = key(b"rc");
-    const CODE: u64 = key(b"code");
-    const WITH: u64 = key(b"with");
-    const OF: u64 = key(b"of");
-    const IS: u64 = key(b"is");
-    const WAS: u64 = key(b"was");
-    const VALUE: u64 = key(b"value");
-    const INVALID: u64 = key(b"invalid");
-    if word.len() > 8 {
-        return match word {
-            b"publickey" | b"hostbased" | b"authentication" | b"keyboard-interactive" => Cue::Auth,
-            b"status_code" | b"statusCode" | b"StatusCode" | b"http_status" | b"responded" => {
-                Cue::Status
-            }
-            b"exit_code" | b"exit_status" | b"returncode" | b"return_code" => Cue::Exit,
-            _ => Cue::None,
-        };
-    }
-    match key(word) {
-        USER => Cue::User,
-        FOR if present == Cue::Auth => Cue::AuthFor,
-        INVALID if present == Cue::AuthFor => Cue::AuthFor,
-        PASSWORD | PAM | LOGIN | AUTH | LOGON => Cue::Auth,
-        HTTP | RETURNED | RESPONSE => Cue::Status,
-        EXIT | EXITED | EXITCODE | RC => Cue::Exit,
-        STATUS if present == Cue::Exit => Cue::Exit,
-        STATUS if present == Cue::Request => Cue::Request,
-        STATUS => Cue::Status,
-        CODE | WITH | OF | IS | WAS | VALUE
-            if matches!(present, Cue::Status | Cue::Request | Cue::Exit) =>
-        {
-            present
+/// What a word says beside itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Meaning {
+    /// Nothing: most words.
+    Plain,
+    /// What follows gets this cue.
+    Gives(Cue),
+    /// `for`: passes `password …` on.
+    For,
+    /// `invalid`: may stand between `for` and `user`.
+    Invalid,
+    /// `status`: of a request, a process or a response.
+    Status,
+    /// `code`, `is`, `of`, …: passes a cue for numbers on.
+    PassesOn,
+    /// A day or month, short or long.
+    DayOrMonth,
+}
+
+impl Meaning {
+    /// The cue behind this word, where `present` was the cue before it.
+    pub(super) fn cue_after(self, present: Cue) -> Cue {
+        match self {
+            Self::Plain | Self::DayOrMonth => Cue::None,
+            Self::Gives(cue) => cue,
+            Self::For if present == Cue::Auth => Cue::AuthFor,
+            Self::Invalid if present == Cue::AuthFor => Cue::AuthFor,
+            Self::Status if matches!(present, Cue::Exit | Cue::Request) => present,
+            Self::Status => Cue::Status,
+            Self::PassesOn if matches!(present, Cue::Status | Cue::Request | Cue::Exit) => present,
+            Self::For | Self::Invalid | Self::PassesOn => Cue::None,
         }
-        _ => Cue::None,
     }
 }
+
+/// The cue behind a key that stands alone.
+pub(super) fn cue_after(key: &[u8]) -> Cue {
+    meaning(key, 0, key.len()).cue_after(Cue::None)
+}
+
+/// What the word `text[start..end]` says. One look into a table for words of up to eight letters.
+#[inline]
+pub(super) fn meaning(text: &[u8], start: usize, end: usize) -> Meaning {
+    let length = end - start;
+    if length > 8 {
+        return long_meaning(text.get(start..end).unwrap_or_default());
+    }
+    // Eight bytes at once where the text has them: the common case.
+    let packed = match text.get(start..start + 8).and_then(|bytes| bytes.try_into().ok()) {
+        Some(bytes) => {
+            let mask = u64::MAX >> (64 - 8 * length.clamp(1, 8));
+            (u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020) & mask
+        }
+        None => key(text.get(start..end).unwrap_or_default()),
+    };
+    let mut slot = slot(packed);
+    loop {
+        match MEANINGS[slot] {
+            (0, _) => return Meaning::Plain,
+            (known, meaning) if known == packed => return meaning,
+            _ => slot = (slot + 1) % SLOTS,
+        }
+    }
+}
+
+fn long_meaning(word: &[u8]) -> Meaning {
+    match word {
+        b"publickey" | b"hostbased" | b"authentication" | b"keyboard-interactive" => {
+            Meaning::Gives(Cue::Auth)
+        }
+        b"status_code" | b"statusCode" | b"StatusCode" | b"http_status" | b"responded" => {
+            Meaning::Gives(Cue::Status)
+        }
+        b"exit_code" | b"exit_status" | b"returncode" | b"return_code" => Meaning::Gives(Cue::Exit),
+        b"Wednesday" | b"September" => Meaning::DayOrMonth,
+        _ => Meaning::Plain,
+    }
+}
+
+const SLOTS: usize = 256;
+
+const fn slot(packed: u64) -> usize {
+    (packed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
+}
+
+/// Open addressing, filled when compiled; a quarter full.
+static MEANINGS: [(u64, Meaning); SLOTS] = {
+    let mut table = [(0, Meaning::Plain); SLOTS];
+    let mut word = 0;
+    while word < WORDS.len() {
+        let packed = key(WORDS[word].0);
+        let mut place = slot(packed);
+        while table[place].0 != 0 {
+            place = (place + 1) % SLOTS;
+        }
+        table[place] = (packed, WORDS[word].1);
+        word += 1;
+    }
+    table
+};
+
+const WORDS: [(&[u8], Meaning); 58] = {
+    use Meaning::{DayOrMonth, For, Gives, Invalid, PassesOn, Status};
+    [
+        (b"user", Gives(Cue::User)),
+        (b"for", For),
+        (b"invalid", Invalid),
+        (b"password", Gives(Cue::Auth)),
+        (b"pam", Gives(Cue::Auth)),
+        (b"login", Gives(Cue::Auth)),
+        (b"auth", Gives(Cue::Auth)),
+        (b"logon", Gives(Cue::Auth)),
+        (b"status", Status),
+        (b"http", Gives(Cue::Status)),
+        (b"returned", Gives(Cue::Status)),
+        (b"response", Gives(Cue::Status)),
+        (b"exit", Gives(Cue::Exit)),
+        (b"exited", Gives(Cue::Exit)),
+        (b"exitcode", Gives(Cue::Exit)),
+        (b"rc", Gives(Cue::Exit)),
+        (b"code", PassesOn),
+        (b"with", PassesOn),
+        (b"of", PassesOn),
+        (b"is", PassesOn),
+        (b"was", PassesOn),
+        (b"value", PassesOn),
+        (b"mon", DayOrMonth),
+        (b"tue", DayOrMonth),
+        (b"wed", DayOrMonth),
+        (b"thu", DayOrMonth),
+        (b"fri", DayOrMonth),
+        (b"sat", DayOrMonth),
+        (b"sun", DayOrMonth),
+        (b"monday", DayOrMonth),
+        (b"tuesday", DayOrMonth),
+        (b"thursday", DayOrMonth),
+        (b"friday", DayOrMonth),
+        (b"saturday", DayOrMonth),
+        (b"sunday", DayOrMonth),
+        (b"jan", DayOrMonth),
+        (b"feb", DayOrMonth),
+        (b"mar", DayOrMonth),
+        (b"apr", DayOrMonth),
+        (b"may", DayOrMonth),
+        (b"jun", DayOrMonth),
+        (b"jul", DayOrMonth),
+        (b"aug", DayOrMonth),
+        (b"sep", DayOrMonth),
+        (b"sept", DayOrMonth),
+        (b"oct", DayOrMonth),
+        (b"nov", DayOrMonth),
+        (b"dec", DayOrMonth),
+        (b"january", DayOrMonth),
+        (b"february", DayOrMonth),
+        (b"march", DayOrMonth),
+        (b"april", DayOrMonth),
+        (b"june", DayOrMonth),
+        (b"july", DayOrMonth),
+        (b"august", DayOrMonth),
+        (b"october", DayOrMonth),
+        (b"november", DayOrMonth),
+        (b"december", DayOrMonth),
+    ]
+};
 
 /// A noun that counts failures: `0 errors` and `failed=0` differ in meaning from `3 errors`.
 pub(super) fn counts_failures(word: &[u8]) -> bool {
@@ -470,6 +582,9 @@ pub(super) enum Unit {
 }
 
 pub(super) fn unit(word: &[u8]) -> Option<Unit> {
+    if word.len() > 4 {
+        return None;
+    }
     static BYTES: Words = Words(&sorted(keys![
         b"b", b"k", b"m", b"g", b"t", b"kb", b"mb", b"gb", b"tb", b"pb", b"kib", b"mib", b"gib",
         b"tib", b"ki", b"mi", b"gi", b"ti", b"kbit", b"mbit", b"kbps", b"mbps", b"gbps",
@@ -486,49 +601,10 @@ pub(super) fn unit(word: &[u8]) -> Option<Unit> {
     }
 }
 
-/// A day or month by its English short or long name.
+/// A day or month by its English short or long name, with a capital.
 pub(super) fn is_day_or_month(word: &[u8]) -> bool {
-    static WORDS: Words = Words(&sorted(keys![
-        b"mon",
-        b"tue",
-        b"wed",
-        b"thu",
-        b"fri",
-        b"sat",
-        b"sun",
-        b"monday",
-        b"tuesday",
-        b"thursday",
-        b"friday",
-        b"saturday",
-        b"sunday",
-        b"jan",
-        b"feb",
-        b"mar",
-        b"apr",
-        b"may",
-        b"jun",
-        b"jul",
-        b"aug",
-        b"sep",
-        b"sept",
-        b"oct",
-        b"nov",
-        b"dec",
-        b"january",
-        b"february",
-        b"march",
-        b"april",
-        b"june",
-        b"july",
-        b"august",
-        b"october",
-        b"november",
-        b"december",
-        b"mo",
-        b"tu",
-    ]));
-    WORDS.contains(word) && word[0].is_ascii_uppercase()
+    word.first().is_some_and(u8::is_ascii_uppercase)
+        && meaning(word, 0, word.len()) == Meaning::DayOrMonth
 }
 
 /// A time zone right behind a time.

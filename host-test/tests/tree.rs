@@ -1,0 +1,56 @@
+//! The tree itself: nothing in it speaks of somebody's machine, and its scripts can be run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The tracked files; `None` where the tree is no clone, as in a release archive.
+fn tracked() -> Option<Vec<String>> {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().ok()?;
+    let names = String::from_utf8(listed.stdout).expect("names are UTF-8");
+    let names: Vec<_> = names.split_terminator('\0').map(str::to_owned).collect();
+    (listed.status.success() && !names.is_empty()).then_some(names)
+}
+
+/// Files that hold log lines, which speak of many machines, none of them ours.
+fn is_data(name: &str) -> bool {
+    let data = ["models/", "configs/", "host-test/testdata/"];
+    let text = [".md", ".toml", ".py", ".conf", ".yaml"];
+    data.iter().any(|directory| name.starts_with(directory))
+        && !text.iter().any(|extension| name.ends_with(extension))
+}
+
+#[test]
+fn no_file_speaks_of_somebodys_machine() {
+    let Some(names) = tracked() else { return };
+    // In parts, so that this file is none of those it looks for.
+    let private = ["/work", "/.cargo", "/.rustup"].map(|start| format!("{start}/"));
+    let mut found = Vec::new();
+    for name in names.iter().filter(|name| !is_data(name)) {
+        // Removed but not committed yet, or not text.
+        let Ok(text) = std::fs::read_to_string(root().join(name)) else { continue };
+        for (number, line) in (1..).zip(text.lines()) {
+            if private.iter().any(|path| line.contains(path)) {
+                found.push(format!("{name}:{number}: {line}"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_scripts_can_be_run() {
+    use std::os::unix::fs::PermissionsExt;
+    for script in ["test", "build", ".ci/run"] {
+        let path = root().join(script);
+        let mode = std::fs::metadata(&path).expect(script).permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{script} is not executable");
+        let text = std::fs::read_to_string(&path).expect(script);
+        assert!(text.starts_with("#!/usr/bin/env bash\n"), "{script} names no interpreter");
+        assert!(text.contains("\nset -euo pipefail\n"), "{script} goes on after a failure");
+    }
+}

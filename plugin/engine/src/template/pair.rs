@@ -1,0 +1,233 @@
+//! Values that a key or quotation marks give away: `key=value`, `"key": "value"`, `'value'`.
+
+use super::chars::{Class, at, class, in_token, in_word, part, run, spaces};
+use super::scan::{Cued, Scan};
+use super::value::Mask;
+use super::words::{self, Cue, Worth};
+
+/// Brackets that never close are looked into this often in one line.
+const UNCLOSED_BRACKETS: u8 = 4;
+
+impl Scan<'_> {
+    /// `key=value`, but not `==`, `=>` or `key= next`.
+    pub(super) fn is_pair(&self, equals: usize) -> bool {
+        let next = at(self.o.text, equals + 1);
+        equals + 1 < self.o.text.len()
+            && class(next) != Class::Space
+            && !matches!(next, b'=' | b'>' | b'~' | b',' | b';' | b')' | b']' | b'}')
+    }
+
+    /// The key is `text[start..end]`, or empty where it is masked.
+    pub(super) fn pair(&mut self, start: usize, end: usize) {
+        let text = self.o.text;
+        let key = part(text, start, end);
+        self.keep(end + 1);
+        self.cue = cue_of_key(key);
+        if words::worth(key) == Worth::Text {
+            return;
+        }
+        let end = self.pair_value_end(self.o.at);
+        let value = part(text, self.o.at, end);
+        let counts = self.cue != Cue::None && !value.is_empty();
+        if counts && value.iter().all(u8::is_ascii_digit) {
+            match self.cued_number(self.o.at, end) {
+                Cued::Kept => return self.keep(end),
+                Cued::Masked(mask) => self.mask(mask, end),
+                Cued::No => self.mask(Mask::Number, end),
+            }
+        } else {
+            let known = if counts { exactly_one_mask(value) } else { None };
+            self.mask(known.unwrap_or(Mask::Any), end);
+        }
+        // What follows may be glued to the next value: `a=1 2x` is no list.
+        self.o.end_list();
+    }
+
+    /// Where the value that begins at `from` ends.
+    fn pair_value_end(&mut self, from: usize) -> usize {
+        let close = match at(self.o.text, from) {
+            b'"' | b'\'' => self.closing_quote(from),
+            b'[' | b'{' | b'(' => self.closing_bracket(from),
+            _ => None,
+        };
+        let mut end = self.bare_value_end(close.map_or(from, |close| close + 1), close.is_none());
+        // A list of values is one value.
+        while at(self.o.text, end) == b','
+            && in_word(at(self.o.text, end + 1))
+            && !self.key_follows(end + 1)
+        {
+            end = self.bare_value_end(end + 1, true);
+        }
+        while end > from + 1 && matches!(at(self.o.text, end - 1), b'.' | b':') {
+            end -= 1;
+        }
+        end
+    }
+
+    /// Where the value goes on to; masks in it are part of it. The first byte of a value belongs
+    /// to it whatever it is.
+    fn bare_value_end(&self, from: usize, at_start: bool) -> usize {
+        let mut end = from;
+        loop {
+            let rest = part(self.o.text, end, self.o.text.len());
+            let first = at_start && end == from;
+            match Mask::starting(rest) {
+                Some(mask) => end += mask.text().len(),
+                None if rest.is_empty() || (!first && ends_pair(at(rest, 0))) => return end,
+                None => end += 1,
+            }
+        }
+    }
+
+    /// A key, in which a number may be masked already, and its `=`.
+    fn key_follows(&self, from: usize) -> bool {
+        let mut end = from;
+        loop {
+            end += run(self.o.text, end, in_token);
+            match Mask::starting(part(self.o.text, end, self.o.text.len())) {
+                Some(mask) => end += mask.text().len(),
+                None => return at(self.o.text, end) == b'=',
+            }
+        }
+    }
+
+    pub(super) fn quote(&mut self) {
+        let opened = self.o.at;
+        let json_value = self.json_value.take();
+        let glued = self.o.is_glued();
+        let Some(close) = (if glued { None } else { self.closing_quote(opened) }) else {
+            return self.keep_mark();
+        };
+        let inner = part(self.o.text, opened + 1, close);
+        if at(self.o.text, opened) == b'"' && at(self.o.text, close + 1) == b':' && is_key(inner) {
+            return self.json_key(opened, close);
+        }
+        let is_text = match json_value {
+            Some(worth) => worth == Worth::Text,
+            None => !is_one_value(inner) || (opened > 0 && at(self.o.text, opened - 1) == b'='),
+        };
+        if is_text && exactly_one_mask(inner).is_none() {
+            return self.keep_mark();
+        }
+        self.keep_mark();
+        self.mask(
+            exactly_one_mask(inner).filter(|_| json_value.is_none()).unwrap_or(Mask::Any),
+            close,
+        );
+        self.keep_mark();
+    }
+
+    /// `"key":` and what it says of the value behind it.
+    fn json_key(&mut self, opened: usize, close: usize) {
+        let text = self.o.text;
+        let key = part(text, opened + 1, close);
+        let worth = words::worth(key);
+        self.keep(close + 2);
+        self.cue = cue_of_key(key);
+        let value = self.o.at + spaces(text, self.o.at);
+        if at(text, value) == b'"' {
+            self.json_value = Some(worth);
+        } else if worth == Worth::Secret && in_token(at(text, value)) {
+            self.o.blank(value);
+            self.mask(Mask::Any, value + run(text, value, in_token));
+        }
+    }
+
+    /// After `password:`, `token:`: the next token, whatever it is.
+    pub(super) fn secret(&mut self, colon: usize) {
+        let text = self.o.text;
+        self.keep(colon + 1);
+        let value = self.o.at + spaces(text, self.o.at);
+        let is_secret = |b: u8| !ends_pair(b) && !matches!(b, b'<' | b'[' | b'(' | b'{');
+        let mut end = value + run(text, value, is_secret);
+        // `authorization: Bearer abc`: the scheme is a word of its own.
+        let scheme = part(text, value, end);
+        if scheme.eq_ignore_ascii_case(b"bearer") || scheme.eq_ignore_ascii_case(b"basic") {
+            let next = end + spaces(text, end);
+            end = next + run(text, next, is_secret);
+        }
+        if end > value {
+            self.o.blank(value);
+            self.mask(Mask::Any, end);
+        }
+    }
+
+    /// Where the quotation that opens at `opened` closes. Each byte is looked at once per kind of
+    /// mark: a mark before the known end opens nothing, and one search may fail.
+    fn closing_quote(&mut self, opened: usize) -> Option<usize> {
+        let quote = at(self.o.text, opened);
+        let kind = usize::from(quote == b'\'');
+        if opened <= self.closing[kind] && self.closing[kind] > 0 || self.unclosed[kind] {
+            return None;
+        }
+        let mut end = opened + 1;
+        while end < self.o.text.len() {
+            match at(self.o.text, end) {
+                b'\\' => end += 1,
+                b if b == quote && (b == b'"' || self.closes_apostrophe(end)) => {
+                    self.closing[kind] = end;
+                    return Some(end);
+                }
+                _ => {}
+            }
+            end += 1;
+        }
+        self.unclosed[kind] = true;
+        None
+    }
+
+    /// Where the bracket that opens at `opened` closes.
+    fn closing_bracket(&mut self, opened: usize) -> Option<usize> {
+        if self.unclosed_brackets == UNCLOSED_BRACKETS {
+            return None;
+        }
+        let mut depth = 0usize;
+        for (end, byte) in self.o.text.iter().enumerate().skip(opened) {
+            match byte {
+                b'[' | b'{' | b'(' => depth += 1,
+                b']' | b'}' | b')' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return Some(end);
+            }
+        }
+        self.unclosed_brackets += 1;
+        None
+    }
+
+    /// An apostrophe inside a word (`don't`) closes nothing.
+    fn closes_apostrophe(&self, end: usize) -> bool {
+        let next = at(self.o.text, end + 1);
+        class(next) == Class::Space || b",.;:)]}>\"=!?|".contains(&next)
+    }
+}
+
+fn ends_pair(byte: u8) -> bool {
+    class(byte) == Class::Space
+        || matches!(byte, b',' | b';' | b'|' | b')' | b']' | b'}' | b'"' | b'\'' | b'>' | b'&')
+}
+
+fn cue_of_key(key: &[u8]) -> Cue {
+    if words::counts_failures(key) { Cue::Failures } else { words::cue_after(key) }
+}
+
+/// The name of a JSON member. One with a digit may itself be a value (a map by id).
+fn is_key(inner: &[u8]) -> bool {
+    !inner.is_empty()
+        && inner.len() <= 64
+        && inner.iter().all(|b| (in_token(*b) && !b.is_ascii_digit()) || *b == b'@')
+}
+
+/// Between quotation marks: one value, not a phrase.
+fn is_one_value(inner: &[u8]) -> bool {
+    !inner.is_empty()
+        && !inner.iter().any(|b| match class(*b) {
+            Class::Space | Class::OpenBracket | Class::CloseBracket | Class::OpenAngle => true,
+            _ => matches!(b, b'{' | b'}' | b'"'),
+        })
+}
+
+fn exactly_one_mask(inner: &[u8]) -> Option<Mask> {
+    Mask::starting(inner).filter(|mask| mask.text().len() == inner.len())
+}
