@@ -7,7 +7,7 @@ use logtriage_engine::{DEFAULT_LABELS, Masker};
 
 /// Which columns of a CSV file hold what.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Columns {
+pub(crate) struct Columns {
     /// Column of the system that wrote the message; a file without it is one source
     #[arg(long, default_value = "source", value_name = "NAME")]
     pub source_column: String,
@@ -21,7 +21,7 @@ pub struct Columns {
 
 /// Why labelled data cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum DataError {
+pub(crate) enum DataError {
     /// The file cannot be read or is not CSV.
     #[error("{}: {error}", path.display())]
     Csv {
@@ -55,7 +55,7 @@ fn quoted(names: &[String]) -> String {
 
 /// A distinct template with its label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// As the mask made it.
     pub template: String,
     /// Number of the label in [`Labelled::labels`].
@@ -66,7 +66,7 @@ pub struct Row {
 
 /// Distinct templates, in the order in which they first came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Labelled {
+pub(crate) struct Labelled {
     /// The templates.
     pub rows: Vec<Row>,
     /// The default labels first, in their order, then others by name.
@@ -92,7 +92,7 @@ impl Labelled {
     ///
     /// # Errors
     /// If a file cannot be read, lacks a column, or holds no row.
-    pub fn read(paths: &[PathBuf], columns: &Columns) -> Result<Self, DataError> {
+    pub(crate) fn read(paths: &[PathBuf], columns: &Columns) -> Result<Self, DataError> {
         let mut seen: Vec<Seen> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut messages = 0;
@@ -112,7 +112,10 @@ impl Labelled {
     ///
     /// # Errors
     /// As [`Labelled::read`].
-    pub fn templates(paths: &[PathBuf], columns: &Columns) -> Result<Vec<String>, DataError> {
+    pub(crate) fn templates(
+        paths: &[PathBuf],
+        columns: &Columns,
+    ) -> Result<Vec<String>, DataError> {
         let mut known = std::collections::HashSet::new();
         let mut templates = Vec::new();
         each_message(paths, columns, false, |template, _, _| {

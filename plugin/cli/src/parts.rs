@@ -15,13 +15,13 @@ const NAMES: [&str; 6] = [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, EXAMPLES];
 /// A bundle's file or directory could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", path.display())]
-pub struct PartsError {
+pub(crate) struct PartsError {
     path: PathBuf,
     error: io::Error,
 }
 
 /// Reads the parts that are in `dir`; what is missing is for the reader of the bundle to tell.
-pub fn read(dir: &Path) -> Result<BundleParts, PartsError> {
+pub(crate) fn read(dir: &Path) -> Result<BundleParts, PartsError> {
     fs::read_dir(dir).map_err(|error| PartsError { path: dir.to_owned(), error })?;
     let mut parts = BundleParts::new();
     for name in NAMES {
@@ -37,7 +37,7 @@ pub fn read(dir: &Path) -> Result<BundleParts, PartsError> {
 
 /// Writes `parts` to `dir`, which is made if need be. The manifest goes last: a bundle cut short
 /// does not load.
-pub fn write(dir: &Path, parts: &BundleParts) -> Result<(), PartsError> {
+pub(crate) fn write(dir: &Path, parts: &BundleParts) -> Result<(), PartsError> {
     fs::create_dir_all(dir).map_err(|error| PartsError { path: dir.to_owned(), error })?;
     let (manifest, rest): (Vec<_>, Vec<_>) = parts.iter().partition(|(name, _)| *name == MANIFEST);
     for (name, bytes) in rest.into_iter().chain(manifest) {

@@ -26,7 +26,7 @@ use teacher::{Teacher, TeacherError};
 
 ONNX Runtime is loaded when needed: pip install onnxruntime, then point --onnxruntime or
 ORT_DYLIB_PATH at its libonnxruntime.so.* (onnxruntime/capi/ in site-packages).")]
-pub struct Args {
+pub(crate) struct Args {
     /// The teacher: inputs input_ids, attention_mask, token_type_ids; output last_hidden_state
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
@@ -54,7 +54,7 @@ pub struct Args {
 
 /// Why no table was made.
 #[derive(Debug, thiserror::Error)]
-pub enum DistilError {
+pub(crate) enum DistilError {
     /// The teacher cannot be loaded or run.
     #[error(transparent)]
     Teacher(#[from] TeacherError),
@@ -73,7 +73,7 @@ pub enum DistilError {
 ///
 /// # Errors
 /// See [`DistilError`]; nothing is written then, except if writing itself fails.
-pub fn run(args: &Args) -> Result<Ended, Failure> {
+pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     make(args).map_err(|error| Failure::other(error.to_string()))?;
     Ok(Ended::Clean)
 }

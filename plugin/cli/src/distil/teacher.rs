@@ -14,7 +14,7 @@ const BATCH: usize = 256;
 
 /// Why the teacher cannot be loaded or run.
 #[derive(Debug, thiserror::Error)]
-pub enum TeacherError {
+pub(crate) enum TeacherError {
     /// ONNX Runtime is not there.
     #[error(
         "ONNX Runtime cannot be loaded{}: {reason}\n\

@@ -78,15 +78,18 @@ pub(super) fn thresholds(answers: &[Answer], labels: usize, target: f64) -> Vec<
 
 /// Learn then test (Angelopoulos et al., 2021) with fixed-sequence testing: going down in steps of
 /// 0.01, each confidence is tested at the full level until one fails; the last that passed is the
-/// threshold. Where too few answers lie above to pass even without an error there is nothing to
-/// test, and that depends on no answer being right. `own` is sorted, the surest first.
+/// threshold. The first test is where there are answers enough to bear two errors (or one, or none,
+/// if there are too few altogether), so that one wrong answer at the top does not end it; where
+/// that is depends on no answer being right. `own` is sorted, the surest first.
 fn threshold(own: &[Answer], target: f64) -> Threshold {
+    let bears = |errors: &usize| upper_bound(*errors, own.len()) <= target;
+    let Some(spare) = [2, 1, 0].into_iter().find(bears) else { return Threshold::Never };
     let mut passed = Threshold::Never;
     for units in (0..100).rev().map(|step| step * 100) {
         let Some(least) = Confidence::from_units(units) else { break };
         let accepted = &own[..own.partition_point(|answer| answer.confidence >= least)];
         let wrong = accepted.iter().filter(|answer| !answer.is_right()).count();
-        if upper_bound(0, accepted.len()) > target {
+        if upper_bound(spare, accepted.len()) > target {
             continue;
         }
         if upper_bound(wrong, accepted.len()) > target {

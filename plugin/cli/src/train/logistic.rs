@@ -10,6 +10,7 @@ use argmin::core::{CostFunction, Error, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 use logtriage_engine::semantic::WIDTH;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::features::{Features, Sample};
 
@@ -17,7 +18,7 @@ use super::features::{Features, Sample};
 const HISTORY: usize = 10;
 /// Steps at most; on the default corpus it stops by itself before.
 const STEPS: u64 = 300;
-/// Stops when a step gains less than this share of the cost.
+/// Stops when a step gains less than this for each sample.
 const GAIN: f64 = 1e-6;
 
 /// Weights: for each feature, in the order embedding, words, bias, a run of labels.
@@ -37,7 +38,8 @@ impl Weights {
     pub(super) fn logits(&self, sample: &Sample) -> Vec<f64> {
         let bias = self.values.len() / self.labels - 1;
         let mut logits = self.row(bias).to_vec();
-        for (feature, value) in entries(sample) {
+        let embedding = sample.embedding.iter().copied().enumerate();
+        for (feature, value) in embedding.chain(word_features(sample)) {
             for (logit, weight) in logits.iter_mut().zip(self.row(feature)) {
                 *logit += value * weight;
             }
@@ -46,18 +48,20 @@ impl Weights {
     }
 }
 
-/// `(feature, value)` of a sample, without the bias.
-fn entries(sample: &Sample) -> impl Iterator<Item = (usize, f64)> + '_ {
-    let words = sample.words.iter().map(|&(place, value)| (WIDTH + place, value));
-    sample.embedding.iter().copied().enumerate().chain(words)
+/// `(feature, value)` of a sample's words.
+fn word_features(sample: &Sample) -> impl Iterator<Item = (usize, f64)> + '_ {
+    sample.words.iter().map(|&(place, value)| (WIDTH + place, value))
 }
 
 /// What is minimised, over the samples of one fold.
 struct Problem<'a> {
-    features: &'a Features,
-    targets: &'a [usize],
-    rows: &'a [usize],
+    samples: Vec<&'a Sample>,
+    targets: Vec<usize>,
+    /// One row for each sample.
+    embeddings: Array2<f64>,
     class_weights: Vec<f64>,
+    /// Features with the bias.
+    width: usize,
     labels: usize,
     c: f64,
 }
@@ -70,8 +74,7 @@ pub(super) fn fit(
     labels: usize,
     c: f64,
 ) -> Result<Weights, Error> {
-    let class_weights = class_weights(targets, rows, labels);
-    let problem = Problem { features, targets, rows, class_weights, labels, c };
+    let problem = Problem::new(features, targets, rows, labels, c)?;
     let solver = LBFGS::new(MoreThuenteLineSearch::new(), HISTORY)
         .with_tolerance_grad(1e-3)?
         .with_tolerance_cost(GAIN * rows.len() as f64)?;
@@ -84,21 +87,58 @@ pub(super) fn fit(
     Ok(Weights { labels, values })
 }
 
-/// `N / (labels · N(label))`; 0 for a label that is not among the rows.
-fn class_weights(targets: &[usize], rows: &[usize], labels: usize) -> Vec<f64> {
+/// `N / (labels · N(label))`; 0 for a label that is not among the targets.
+fn class_weights(targets: &[usize], labels: usize) -> Vec<f64> {
     let mut counts = vec![0.0_f64; labels];
-    for &row in rows {
-        counts[targets[row]] += 1.0;
-    }
+    targets.iter().for_each(|&target| counts[target] += 1.0);
     let present = counts.iter().filter(|&&count| count > 0.0).count() as f64;
-    let weight = |count: f64| rows.len() as f64 / (present * count);
+    let weight = |count: f64| targets.len() as f64 / (present * count);
     counts.into_iter().map(|count| if count > 0.0 { weight(count) } else { 0.0 }).collect()
 }
 
-impl Problem<'_> {
+impl<'a> Problem<'a> {
+    fn new(
+        features: &'a Features,
+        targets: &[usize],
+        rows: &[usize],
+        labels: usize,
+        c: f64,
+    ) -> Result<Self, Error> {
+        let samples: Vec<&Sample> = rows.iter().map(|&row| &features.samples[row]).collect();
+        let targets: Vec<usize> = rows.iter().map(|&row| targets[row]).collect();
+        let embeddings: Vec<f64> =
+            samples.iter().flat_map(|sample| sample.embedding.iter().copied()).collect();
+        Ok(Self {
+            embeddings: Array2::from_shape_vec((samples.len(), WIDTH), embeddings)?,
+            class_weights: class_weights(&targets, labels),
+            width: features.width(),
+            samples,
+            targets,
+            labels,
+            c,
+        })
+    }
+
     /// The penalty leaves the bias, which comes last, alone.
     fn penalised(&self) -> usize {
-        (self.features.width() - 1) * self.labels
+        (self.width - 1) * self.labels
+    }
+
+    /// Logarithms of the probabilities, one row for each sample.
+    fn log_probabilities(&self, values: &[f64]) -> Result<Array2<f64>, Error> {
+        let dense = ArrayView2::from_shape((WIDTH, self.labels), &values[..WIDTH * self.labels])?;
+        let mut logits = self.embeddings.dot(&dense);
+        let row_of = |feature: usize| &values[feature * self.labels..][..self.labels];
+        for (mut logits, sample) in logits.axis_iter_mut(Axis(0)).zip(&self.samples) {
+            for (feature, value) in word_features(sample).chain([(self.width - 1, 1.0)]) {
+                for (logit, weight) in logits.iter_mut().zip(row_of(feature)) {
+                    *logit += value * weight;
+                }
+            }
+            let normal = log_total(logits.iter().copied());
+            logits -= normal;
+        }
+        Ok(logits)
     }
 }
 
@@ -107,15 +147,12 @@ impl CostFunction for Problem<'_> {
     type Output = f64;
 
     fn cost(&self, values: &Vec<f64>) -> Result<f64, Error> {
-        let weights = Weights { labels: self.labels, values: values.clone() };
-        let mut cost = 0.0;
-        for &row in self.rows {
-            let target = self.targets[row];
-            let logits = weights.logits(&self.features.samples[row]);
-            cost -= self.class_weights[target] * log_softmax(&logits)[target];
-        }
+        let logs = self.log_probabilities(values)?;
+        let losses = self.targets.iter().enumerate();
+        let loss: f64 =
+            losses.map(|(row, &target)| -self.class_weights[target] * logs[[row, target]]).sum();
         let square: f64 = values[..self.penalised()].iter().map(|value| value * value).sum();
-        Ok(cost + square / (2.0 * self.c))
+        Ok(loss + square / (2.0 * self.c))
     }
 }
 
@@ -124,21 +161,21 @@ impl Gradient for Problem<'_> {
     type Gradient = Vec<f64>;
 
     fn gradient(&self, values: &Vec<f64>) -> Result<Vec<f64>, Error> {
-        let weights = Weights { labels: self.labels, values: values.clone() };
-        let penalised = self.penalised();
-        let mut gradient: Vec<f64> = values.iter().map(|value| value / self.c).collect();
-        gradient[penalised..].fill(0.0);
-        for &row in self.rows {
-            let sample = &self.features.samples[row];
-            let target = self.targets[row];
-            let mut slopes: Vec<f64> =
-                log_softmax(&weights.logits(sample)).iter().map(|log| log.exp()).collect();
+        let mut slopes = self.log_probabilities(values)?.mapv_into(f64::exp);
+        for (mut slopes, &target) in slopes.axis_iter_mut(Axis(0)).zip(&self.targets) {
             slopes[target] -= 1.0;
-            slopes.iter_mut().for_each(|slope| *slope *= self.class_weights[target]);
-            let bias = (self.features.width() - 1, 1.0);
-            for (feature, value) in entries(sample).chain([bias]) {
+            slopes *= self.class_weights[target];
+        }
+        let mut gradient: Vec<f64> = values.iter().map(|value| value / self.c).collect();
+        gradient[self.penalised()..].fill(0.0);
+
+        let (dense, _) = gradient.split_at_mut(WIDTH * self.labels);
+        let mut dense = ArrayViewMut2::from_shape((WIDTH, self.labels), dense)?;
+        dense += &self.embeddings.t().dot(&slopes);
+        for (slopes, sample) in slopes.axis_iter(Axis(0)).zip(&self.samples) {
+            for (feature, value) in word_features(sample).chain([(self.width - 1, 1.0)]) {
                 let sums = &mut gradient[feature * self.labels..][..self.labels];
-                for (sum, slope) in sums.iter_mut().zip(&slopes) {
+                for (sum, slope) in sums.iter_mut().zip(slopes) {
                     *sum += value * slope;
                 }
             }
@@ -147,9 +184,14 @@ impl Gradient for Problem<'_> {
     }
 }
 
+/// Logarithm of the sum of exponentials.
+fn log_total(logits: impl Iterator<Item = f64> + Clone) -> f64 {
+    let highest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+    highest + logits.map(|logit| (logit - highest).exp()).sum::<f64>().ln()
+}
+
 /// Logarithms of the probabilities.
 pub(super) fn log_softmax(logits: &[f64]) -> Vec<f64> {
-    let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let total: f64 = logits.iter().map(|logit| (logit - highest).exp()).sum();
-    logits.iter().map(|logit| logit - highest - total.ln()).collect()
+    let total = log_total(logits.iter().copied());
+    logits.iter().map(|logit| logit - total).collect()
 }

@@ -47,7 +47,7 @@ const MAX_LABELS: usize = 256;
 Messages become templates first; one template counts once. Everything in the report is measured on
 templates that the model did not see: by source, whole systems are held out (from 10 sources on);
 by template, single lines. Thresholds follow from the former where there is one.")]
-pub struct Args {
+pub(crate) struct Args {
     /// CSV files with a header
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -73,7 +73,7 @@ pub struct Args {
 /// # Errors
 /// If options, data or table cannot be used: one label only, fewer than 20 templates, a label with
 /// fewer than 5, an unknown column. Nothing is written then.
-pub fn run(args: &Args) -> Result<Ended, Failure> {
+pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     check_options(args)?;
     let data = Labelled::read(&args.files, &args.columns).map_err(sentence)?;
     check(&data)?;

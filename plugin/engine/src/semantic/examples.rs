@@ -58,7 +58,7 @@ impl Model {
 
     /// Up to `n` labelled templates near `template`, the nearest first; of equals, the earlier.
     ///
-    /// Embeds every example: some 20 ms for 6,000. For people, not for the stream.
+    /// Embeds every example: some 50 ms for 6,000. For people, not for the stream.
     pub fn nearest(&self, template: &str, n: usize) -> Vec<Neighbour<'_>> {
         let mut scratch = Scratch::default();
         let wanted = self.embed(template, &mut scratch).to_vec();

@@ -133,7 +133,7 @@ impl Embedder {
 /// A loaded model bundle. Immutable; share it between as many threads as there are.
 ///
 /// It takes its parts' size in memory (the built-in one's are part of the program) plus about
-/// 1 MB of look-up tables.
+/// 2 MB: look-up tables and the example templates.
 #[derive(Debug)]
 pub struct Model {
     pub(super) embedder: Embedder,

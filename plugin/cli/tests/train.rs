@@ -1,0 +1,133 @@
+//! `logtriage train` from CSV to a bundle that loads, and everything it refuses.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// 4 sources, 128 templates of two labels that one word tells apart.
+fn corpus() -> String {
+    let mut csv = "source,log_message,target_label\n".to_owned();
+    let things = ["disk", "queue", "mail", "cache", "index", "backup", "session", "volume"];
+    let places = ["here", "there", "inside", "outside", "above", "below", "before", "behind"];
+    for (n, thing) in things.iter().enumerate() {
+        for place in places {
+            csv += &format!("system{},{thing} {place} failed badly,Error\n", n % 4);
+            csv += &format!("system{},{thing} {place} started well,System Notification\n", n % 4);
+        }
+    }
+    csv
+}
+
+fn logtriage() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_logtriage"))
+}
+
+fn train(dir: &Path, csv: &str, more: &[&str]) -> Output {
+    let file = dir.join("labelled.csv");
+    fs::write(&file, csv).unwrap();
+    let mut command = logtriage();
+    command.arg("train").arg(file).arg("-o").arg(dir.join("bundle")).args(more);
+    command.output().unwrap()
+}
+
+fn refused(csv: &str, more: &[&str], expected: &str) {
+    let dir = TempDir::new().unwrap();
+    let output = train(dir.path(), csv, more);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains(expected), "{message}");
+    assert!(!dir.path().join("bundle").exists());
+}
+
+fn loaded(dir: &Path) -> logtriage_engine::Model {
+    let parts = fs::read_dir(dir).unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        (name, fs::read(entry.path()).unwrap().into())
+    });
+    logtriage_engine::Model::load(parts.collect()).unwrap()
+}
+
+#[test]
+fn a_csv_becomes_a_bundle_the_same_every_time() {
+    let (first, second) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let more = ["--c", "6", "--target-error", "0.1"];
+    let output = train(first.path(), &corpus(), &more);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("128 messages, 128 templates, 4 sources, 2 labels"), "{report}");
+    assert!(report.contains("Held out by template:\naccuracy 1.0000"), "{report}");
+    assert!(!report.contains("Held out by source"), "four sources are too few: {report}");
+
+    train(second.path(), &corpus(), &more);
+    let bundle = first.path().join("bundle");
+    for entry in fs::read_dir(&bundle).unwrap() {
+        let name = entry.unwrap().file_name();
+        let other = second.path().join("bundle").join(&name);
+        assert!(fs::read(bundle.join(&name)).unwrap() == fs::read(other).unwrap(), "{name:?}");
+    }
+
+    let model = loaded(&bundle);
+    let mut scratch = logtriage_engine::semantic::Scratch::default();
+    let prediction = model.predict("printer failed badly", &mut scratch);
+    assert_eq!(model.labels()[usize::from(prediction.label)], "Error");
+    assert_eq!(model.info().training.templates, 128);
+}
+
+#[test]
+fn columns_can_have_other_names() {
+    let dir = TempDir::new().unwrap();
+    let csv = corpus().replace("source,log_message,target_label", "a,text,kind");
+    let more = ["--message-column", "text", "--label-column", "kind", "--c", "6"];
+    assert!(train(dir.path(), &csv, &more).status.success());
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_refused_with_the_reason() {
+    refused("", &[], "no rows");
+    refused("source,log_message,target_label\n", &[], "no rows");
+    refused(&corpus(), &["--label-column", "kind"], "it has \"source\", \"log_message\"");
+    refused(&corpus().replace("System Notification", "Error"), &[], "needs at least two");
+    let few: String = corpus().lines().take(12).map(|line| format!("{line}\n")).collect();
+    refused(&few, &[], "11 distinct templates; a model needs 20");
+    refused(&(corpus() + "s,a rare thing,Rare\n"), &[], "\"Rare\" has 1 distinct templates");
+    refused(&corpus().replace(",Error", ",Unclassified"), &[], "cannot be a label");
+    refused(&corpus().replace(",Error", ",\"Er\tror\""), &[], "cannot be a label");
+    let long = "x".repeat(65);
+    refused(&corpus().replace(",Error", &format!(",{long}")), &[], "cannot be a label");
+    refused(&corpus(), &["--target-error", "0"], "--target-error");
+    refused(&corpus(), &["--c=-1"], "--c");
+    refused(&corpus(), &["--table", "nowhere"], "nowhere");
+}
+
+#[test]
+fn distil_says_how_to_get_the_runtime() {
+    let dir = TempDir::new().unwrap();
+    let tokenizer = dir.path().join("tokenizer.json");
+    let text = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": {"[CLS]": 0, "[SEP]": 1, "[UNK]": 2, "a": 3},
+        },
+    });
+    fs::write(&tokenizer, text.to_string()).unwrap();
+    let mut command = logtriage();
+    command.args([
+        "distil",
+        "--model",
+        "model.onnx",
+        "--onnxruntime",
+        "/nowhere/libonnxruntime.so",
+    ]);
+    command.arg("--tokenizer").arg(&tokenizer).arg("-o").arg(dir.path().join("table"));
+    let output = command.output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("pip install onnxruntime"), "{message}");
+}
