@@ -81,9 +81,15 @@ impl Setup {
     /// Puts config, rules and model together. The label set is the model's.
     ///
     /// # Errors
-    /// A threshold for a label that the model does not have.
+    /// A threshold for a label that the model does not have; rules that were read with other labels
+    /// than the model's.
     pub fn new(config: &Config, rules: Rules, model: Arc<Model>) -> Result<Self, TextError> {
         let labels = Labels::new(model.labels().iter().map(String::as_str));
+        if !rules.is_empty() && *rules.labels() != labels {
+            let message =
+                format!("rules with the labels {} for a model with {labels}", rules.labels());
+            return Err(TextError { file: "rules".to_owned(), line: 1, column: 1, message });
+        }
         Ok(Self {
             rules,
             thresholds: config.thresholds(&labels, model.thresholds())?,

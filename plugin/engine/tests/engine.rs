@@ -655,3 +655,13 @@ fn the_builtin_rules_and_model_go_together() {
     let message = "Failed password for root from 203.0.113.7 port 4711 ssh2";
     assert_eq!(label(&mut engine, message).label, "Security Alert");
 }
+
+#[test]
+fn rules_and_model_must_have_the_same_labels() {
+    let labels = Labels::new(["Good", "Bad"]);
+    let file = b"[[rule]]\nid = \"a\"\npattern = \"abc\"\nlabel = \"Bad\"\n".as_slice();
+    let rules = Rules::parse(&[("rules.toml", file)], &labels).expect("right rules");
+    let model = std::sync::Arc::new(logtriage_engine::Model::builtin().expect("loads"));
+    let refused = Setup::new(&Config::default(), rules, model).expect_err("other labels");
+    assert!(refused.message.contains("Good, Bad"), "{refused}");
+}

@@ -109,6 +109,19 @@ fn predictions_make_sense() {
 }
 
 #[test]
+fn a_text_in_words_that_training_never_had_gets_no_confident_answer() {
+    let (model, mut scratch) = (model(), Scratch::default());
+    for text in [
+        "[注文管理] <time> 警告: 在庫が残りわずかです (商品コード=<*>, 残り=<*>)",
+        "Ошибка подключения к базе данных: время ожидания истекло",
+        "<time> zqxvw jkqzz vvxqj qqzzk wxvjq [zzqqj] (xxkqv=<*>)",
+    ] {
+        let prediction = model.predict(text, &mut scratch);
+        assert!(prediction.confidence.probability() < 0.5, "{text}: {prediction:?}");
+    }
+}
+
+#[test]
 fn an_explanation_adds_up_to_the_logit() {
     let model = model();
     let template = "error: disk <path> is full, no space left on device; disk <path> full";

@@ -55,6 +55,7 @@ struct Pattern {
 /// A list of rules, ready to match. Immutable: share it between threads.
 #[derive(Debug)]
 pub struct Rules {
+    labels: Labels,
     rules: Vec<Rule>,
     filter: Filter,
 }
@@ -94,7 +95,7 @@ impl RuleScratch {
 impl Rules {
     /// No rules at all.
     pub fn none() -> Self {
-        Self { rules: Vec::new(), filter: Filter::new(&[]) }
+        Self { labels: Labels::default(), rules: Vec::new(), filter: Filter::new(&[]) }
     }
 
     /// The rules inside the program. They were checked when it was made: patterns are compiled
@@ -104,7 +105,7 @@ impl Rules {
     /// A label that is not in the label set.
     pub fn builtin(labels: &Labels) -> Result<Self, TextError> {
         let files = [("built-in rules", BUILTIN_RULES.as_bytes())];
-        Ok(Self::of(file::read_all(&files, labels)?, Vec::new()))
+        Ok(Self::of(labels, file::read_all(&files, labels)?, Vec::new()))
     }
 
     /// Reads rule files (`(name, content)`, tried in this order), compiles every pattern, and
@@ -115,11 +116,11 @@ impl Rules {
     pub fn parse(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, TextError> {
         let entries = file::read_all(files, labels)?;
         let compiled = entries.iter().map(check).collect::<Result<_, _>>()?;
-        Ok(Self::of(entries, compiled))
+        Ok(Self::of(labels, entries, compiled))
     }
 
     /// `compiled`: patterns that are compiled already, from the first on.
-    fn of(entries: Vec<file::Entry<'_>>, compiled: Vec<Regex>) -> Self {
+    fn of(labels: &Labels, entries: Vec<file::Entry<'_>>, compiled: Vec<Regex>) -> Self {
         let needs: Vec<_> = entries
             .iter()
             .map(|entry| literals::required(&entry.pattern, entry.case_insensitive))
@@ -137,7 +138,12 @@ impl Rules {
             },
         };
         let rules = entries.into_iter().zip(compiled).map(rule).collect();
-        Self { rules, filter: Filter::new(&needs) }
+        Self { labels: labels.clone(), rules, filter: Filter::new(&needs) }
+    }
+
+    /// The label set that the rules were read with.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     /// How many rules there are.

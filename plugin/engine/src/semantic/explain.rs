@@ -31,7 +31,7 @@ impl Model {
     pub fn explain(&self, template: &str) -> Explanation {
         let mut scratch = Scratch::default();
         let factor = self.score(template, &mut scratch);
-        self.head.probabilities(&scratch.logits, &mut scratch.probabilities);
+        self.probabilities(&mut scratch);
         let mut labels: Vec<(u16, f64)> =
             (0..).zip(scratch.probabilities.iter().copied()).collect();
         labels.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -17,6 +17,8 @@ pub(crate) struct Lexicon {
     bytes: Cow<'static, [u8]>,
     values: Vec<f32>,
     scales: Vec<f32>,
+    /// Between the value of a token of one training template and that of a token of none.
+    unseen: f32,
 }
 
 impl Lexicon {
@@ -31,12 +33,14 @@ impl Lexicon {
         bytes: Cow<'static, [u8]>,
         tokens: usize,
         labels: usize,
+        templates: usize,
     ) -> Result<Self, String> {
         let numbers = bytes.get(..4 * (tokens + labels)).ok_or("is too short")?;
         let (values, scales) = numbers.split_at(4 * tokens);
         let values = floats_within(values, 100.0, "value")?;
         let scales = floats_within(scales, 1e4, "scale")?;
-        Ok(Self { bytes, values, scales })
+        let unseen = libm::log(1.0 + templates as f64) + 1.0 - 0.3;
+        Ok(Self { bytes, values, scales, unseen: unseen as f32 })
     }
 
     fn row(&self, token: u32) -> &[u8] {
@@ -62,6 +66,11 @@ impl Lexicon {
         for ((logit, &sum), &scale) in logits.iter_mut().zip(sums.iter()).zip(&self.scales) {
             *logit += sum * scale;
         }
+    }
+
+    /// Whether a token was in the training data.
+    pub(crate) fn knows(&self, token: u32) -> bool {
+        self.values.get(token as usize).is_some_and(|value| *value < self.unseen)
     }
 
     /// What each word adds to the logit of `label`, in the order of the words.

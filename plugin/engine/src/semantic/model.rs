@@ -9,7 +9,7 @@ use super::embedding::{Table, Vector, WIDTH};
 use super::examples::Example;
 use super::head::Head;
 use super::lexicon::{Lexicon, Words};
-use super::wordpiece::WordPiece;
+use super::wordpiece::{UNKNOWN, WordPiece};
 
 /// Working space, to be kept and passed in again; holds nothing that outlives a call.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ impl Model {
         let head = Head::parse(&bundle.sized(HEAD, Head::size(labels))?, labels, info.temperature)
             .map_err(|reason| BundleError::malformed(HEAD, reason))?;
         let lexicon = bundle.sized(LEXICON, Lexicon::size(tokens, labels))?;
-        let lexicon = Lexicon::parse(lexicon, tokens, labels)
+        let lexicon = Lexicon::parse(lexicon, tokens, labels, info.training.templates)
             .map_err(|reason| BundleError::malformed(LEXICON, reason))?;
         let examples = Example::parse_all(&bundle.text(EXAMPLES)?, &info.labels)
             .map_err(|reason| BundleError::malformed(EXAMPLES, reason))?;
@@ -201,8 +201,33 @@ impl Model {
     /// The labels of `template`, best first. The same on every run and every engine.
     pub fn predict(&self, template: &str, scratch: &mut Scratch) -> Prediction {
         self.score(template, scratch);
-        self.head.probabilities(&scratch.logits, &mut scratch.probabilities);
+        self.probabilities(scratch);
         Prediction::of(&scratch.probabilities)
+    }
+
+    /// From logits to probabilities. A text of which fewer than half of the word pieces were in the
+    /// training data (another language, a blob) is shrunk towards "any label": what the model makes
+    /// of its punctuation is worth little.
+    pub(super) fn probabilities(&self, scratch: &mut Scratch) {
+        self.head.probabilities(&scratch.logits, &mut scratch.probabilities);
+        let trust = (2.0 * self.familiarity(&scratch.ids)).min(1.0);
+        if trust < 1.0 {
+            let any = (1.0 - trust) / scratch.probabilities.len().max(1) as f64;
+            scratch.probabilities.iter_mut().for_each(|p| *p = *p * trust + any);
+        }
+    }
+
+    /// The share of the word pieces, punctuation apart, that the training data had; of none: 1.
+    fn familiarity(&self, ids: &[u32]) -> f64 {
+        let (mut words, mut known) = (0_u32, 0_u32);
+        for &id in ids {
+            let token = self.embedder.token(id);
+            if !matches!(token.as_bytes(), [mark] if mark.is_ascii_punctuation()) {
+                words += 1;
+                known += u32::from(self.lexicon.knows(id) && token != UNKNOWN);
+            }
+        }
+        if words == 0 { 1.0 } else { f64::from(known) / f64::from(words) }
     }
 
     /// Fills in the logits; returns the factor of [`Table::embed`].

@@ -17,7 +17,8 @@ const MAX_WORD_CHARS: usize = 100;
 pub(crate) const MAX_TOKENS: usize = u16::MAX as usize;
 /// A vocabulary with a longer token is refused; those of BERT take 20 or so.
 const MAX_TOKEN_BYTES: usize = 128;
-const UNKNOWN: &str = "[UNK]";
+/// Stands for a word that no tokens make up.
+pub(crate) const UNKNOWN: &str = "[UNK]";
 const CONTINUATION: &str = "##";
 
 /// A WordPiece vocabulary with its tokeniser; the id of a token is its line number from 0.
