@@ -66,7 +66,7 @@ pub fn label_style(label: &str) -> Style {
         "Resource Usage" => AnsiColor::Cyan,
         "User Action" => AnsiColor::Blue,
         "HTTP Status" => AnsiColor::Green,
-        UNCLASSIFIED => return Style::new().bold().underline(),
+        UNCLASSIFIED => return Style::new().bold(),
         _ => return Style::new(),
     };
     Style::new().fg_color(Some(colour.into()))
