@@ -1,0 +1,153 @@
+//! The labelled corpus keeps what `models/corpus/README.md` says of it.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use logtriage_engine::{DEFAULT_LABELS, Masker};
+use regex::Regex;
+
+struct Line {
+    place: String,
+    source: String,
+    message: String,
+    label: String,
+}
+
+fn corpus() -> Vec<Line> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/corpus");
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .expect("the corpus is there")
+        .map(|entry| entry.expect("can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "csv"))
+        .collect();
+    files.sort();
+    files.iter().flat_map(|file| read(file)).collect()
+}
+
+fn read(file: &Path) -> Vec<Line> {
+    let name = file.file_name().expect("a name").to_string_lossy();
+    let mut reader = csv::Reader::from_path(file).expect("can be read");
+    assert_eq!(reader.headers().expect("a header"), vec!["source", "log_message", "target_label"]);
+    reader
+        .into_records()
+        .map(|record| {
+            let record = record.expect("three columns of UTF-8");
+            let line = record.position().map_or(0, csv::Position::line);
+            Line {
+                place: format!("{name}:{line}"),
+                source: record[0].to_owned(),
+                message: record[1].to_owned(),
+                label: record[2].to_owned(),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn every_line_has_a_source_a_message_and_a_known_label() {
+    let labels: HashSet<_> = DEFAULT_LABELS.iter().map(|(label, _)| *label).collect();
+    for Line { place, source, message, label } in corpus() {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(!source.is_empty() && source.chars().all(plain), "{place}: source {source:?}");
+        assert!(!message.trim().is_empty() && !message.contains('\n'), "{place}: message");
+        assert!(labels.contains(label.as_str()), "{place}: label {label:?}");
+    }
+}
+
+#[test]
+fn no_two_lines_have_the_same_template() {
+    let mut masker = Masker::default();
+    let mut places: HashMap<String, String> = HashMap::new();
+    let mut twice = Vec::new();
+    for Line { place, message, .. } in corpus() {
+        let template = masker.mask(message.as_bytes()).to_owned();
+        if let Some(first) = places.insert(template, place.clone()) {
+            twice.push(format!("{place} and {first}: {message}"));
+        }
+    }
+    assert!(twice.is_empty(), "{twice:#?}");
+}
+
+#[test]
+fn there_is_enough_of_every_label_and_of_every_system() {
+    let lines = corpus();
+    assert!(lines.len() >= 1500, "{} lines", lines.len());
+    let count = |of: fn(&Line) -> &str| {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        lines.iter().for_each(|line| *counts.entry(of(line)).or_default() += 1);
+        counts
+    };
+    let labels = count(|line| &line.label);
+    for (label, _) in DEFAULT_LABELS {
+        let least = if label == "HTTP Status" { 80 } else { 250 };
+        assert!(labels.get(label).is_some_and(|n| *n >= least), "{label}: {:?}", labels.get(label));
+    }
+    let sources = count(|line| &line.source);
+    assert!(sources.len() >= 80, "{} systems", sources.len());
+    for (source, n) in sources {
+        assert!(n >= 12, "{source} has {n} lines");
+    }
+}
+
+/// Addresses from RFC 5737 and RFC 3849, private, loopback and other special networks, and masks:
+/// none that could be somebody's.
+#[test]
+fn no_address_is_anybody_s() {
+    let quad = Regex::new(r"(?:[^0-9.]|^)((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:[^0-9.]|$)");
+    let quad = quad.expect("a right pattern");
+    for Line { place, message, .. } in corpus() {
+        for found in quad.captures_iter(&message) {
+            let is_version = message[..found.get_match().start()].ends_with("Version");
+            let Ok(IpAddr::V4(address)) = found[1].parse() else { continue };
+            assert!(is_version || is_nobody_s(address), "{place}: {address} in {message}");
+        }
+    }
+}
+
+fn is_nobody_s(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    address.is_documentation()
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || address.is_multicast()
+        || a == 255
+        || (a == 100 && (64..128).contains(&b))
+}
+
+#[test]
+fn every_mail_address_is_of_a_reserved_domain() {
+    let mail = Regex::new(r"[A-Za-z0-9._-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,})");
+    let mail = mail.expect("a right pattern");
+    // RFC 2606, RFC 6762, RFC 8375 and what is no domain: units of systemd and files.
+    let reserved = [
+        "example.com",
+        "example.org",
+        "example.net",
+        "example",
+        "test",
+        "invalid",
+        "local",
+        "home.arpa",
+        "internal",
+        "lan",
+        "service",
+        "mount",
+        "timer",
+        "journal",
+        "png",
+    ];
+    for Line { place, message, .. } in corpus() {
+        for found in mail.captures_iter(&message) {
+            let domain = found[1].to_ascii_lowercase();
+            let is_reserved = reserved.iter().any(|end| {
+                domain.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            });
+            assert!(is_reserved, "{place}: {} in {message}", &found[0]);
+        }
+    }
+}
