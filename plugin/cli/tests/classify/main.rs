@@ -5,6 +5,7 @@
 
 mod bad_config;
 mod bad_input;
+mod bad_model;
 mod formats;
 mod lossless;
 mod other_commands;

@@ -1,4 +1,4 @@
-//! `evaluate templates`, `completions`, and usage.
+//! `evaluate templates`, `explain`, `completions`, and usage.
 
 use std::process::{Command, Stdio};
 
@@ -34,6 +34,44 @@ fn evaluate_takes_other_columns_and_names_missing_ones() {
         .ends(2)
         .gives_nothing()
         .says(&["b.csv", "line: 2"]);
+}
+
+#[test]
+fn explain_shows_the_whole_way() {
+    let place = Place::new();
+    let ran = place.run(&["explain", "--top", "2", "boom on port 7 after 3 ms"]).quietly();
+    let text = ran.text();
+    for line in
+        ["tier         rule", "template     boom on port <num> after <dur>", "rule         boom"]
+    {
+        assert!(text.lines().any(|shown| shown == line), "{line:?} is not in: {text}");
+    }
+    for head in
+        ["labels of the semantic tier", "tokens that weighed most", "nearest known templates"]
+    {
+        let rows = text.lines().skip_while(|shown| !shown.starts_with(head)).skip(1);
+        assert_eq!(rows.take_while(|shown| !shown.is_empty()).count(), 2, "{head}: {text}");
+    }
+    let ran = place.run(&["explain", "--source", "crm-1", "ada signed in"]).quietly();
+    assert!(ran.text().contains("rule         signed-in"));
+    let ran = place.run(&["explain", "ada signed in"]).quietly();
+    assert!(ran.text().contains("rule         none matches"));
+}
+
+#[test]
+fn explain_shows_verdicts_and_nothing_that_acts_on_a_terminal() {
+    let place = Place::new();
+    let verdict = r#"{"template":"disk <num> hums","label":"User Action","by":"ada\u001b[2J"}"#;
+    place.file("state/verdicts.human.jsonl", format!("{verdict}\n"));
+    place.file("logtriage.toml", format!("{}[reasoning]\n", crate::place::CONFIG));
+    let ran = place.run(&["explain", "disk 7 hums"]).quietly();
+    assert!(
+        ran.text().contains("tier         reviewed") && ran.text().contains("verdict by   ada")
+    );
+    let hostile = place.run(&["explain", "\u{1b}]0;x\u{7} \u{202e} disk \u{9b}2J"]).quietly();
+    for text in [ran.text(), hostile.text()] {
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{text:?}");
+    }
 }
 
 #[test]
