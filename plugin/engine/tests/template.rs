@@ -88,6 +88,14 @@ const GOLDEN: &[(&str, &str)] = &[
         r#"{"level":"error","user":"bob","msg":"login failed","pid":12}"#,
         r#"{"level":"error","user":"<*>","msg":"login failed","pid":<num>}"#,
     ),
+    (
+        r#"{"eventType":"user.session.start","displayMessage":"Account locked","actorId":"x"}"#,
+        r#"{"eventType":"user.session.start","displayMessage":"Account locked","actorId":"<*>"}"#,
+    ),
+    (
+        "error_message=\"no route\" LOG_LEVEL=warn zone=b",
+        "error_message=\"no route\" LOG_LEVEL=warn zone=<*>",
+    ),
     // Secrets.
     ("password: hunter", "password: <*>"),
     ("api_key=abcdef", "api_key=<*>"),

@@ -477,13 +477,47 @@ pub(super) fn worth(name: &[u8]) -> Worth {
         b"eventName",
     ];
     let name = last_part(name);
-    if TEXT.contains(name) || LONG_TEXT.contains(&name) {
+    if TEXT.contains(name) || LONG_TEXT.contains(&name) || decides(last_word(name)) {
         Worth::Text
     } else if is_secret(name) {
         Worth::Secret
     } else {
         Worth::Variable
     }
+}
+
+/// The last word of a name in any spelling: `displayMessage`, `error_message`, `log-level`.
+fn last_word(name: &[u8]) -> &[u8] {
+    let start = name.iter().rposition(|b| matches!(b, b'_' | b'-')).map_or(0, |at| at + 1);
+    let start = match name.iter().rposition(u8::is_ascii_uppercase) {
+        // All capitals are one word.
+        Some(capital) if !name.iter().skip(start).all(u8::is_ascii_uppercase) => capital.max(start),
+        _ => start,
+    };
+    name.get(start..).unwrap_or_default()
+}
+
+/// The last word of keys whose value decides the meaning, whatever stands before it.
+fn decides(word: &[u8]) -> bool {
+    static WORDS: Words = Words(&sorted(keys![
+        b"message",
+        b"msg",
+        b"error",
+        b"err",
+        b"reason",
+        b"level",
+        b"severity",
+        b"status",
+        b"state",
+        b"result",
+        b"outcome",
+        b"type",
+        b"event",
+        b"action",
+        b"op",
+        b"method",
+    ]));
+    WORDS.contains(word) || word.eq_ignore_ascii_case(b"exception")
 }
 
 /// A key whose value is a secret, in the usual spellings (`api_key`, `X-Auth-Token`, `dbPassword`).
