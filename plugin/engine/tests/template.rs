@@ -113,6 +113,12 @@ fn golden() {
 }
 
 #[test]
+fn nothing_behind_a_mask_that_does_not_fit_is_kept() {
+    let words = "w ".repeat((MAX_TEMPLATE - 8) / 2);
+    assert_eq!(mask(&format!("{words}7 is")), format!("{words}<*>"));
+}
+
+#[test]
 fn invalid_utf8_becomes_replacement_characters() {
     assert_eq!(Masker::default().mask(b"bad \xff\xfe byte 7"), "bad \u{fffd}\u{fffd} byte <num>");
 }

@@ -109,7 +109,7 @@ impl<'a> Output<'a> {
         let text = mask.text().as_bytes();
         let space = self.space && !self.out.is_empty();
         if self.full || self.out.len() + usize::from(space) + text.len() > LIMIT {
-            self.full = true;
+            self.end();
             return;
         }
         self.write_space();
@@ -175,17 +175,26 @@ impl<'a> Output<'a> {
     fn copy_kept(&mut self) {
         let kept = part(self.text, self.kept, self.at);
         self.kept = self.at;
+        if self.full {
+            return;
+        }
         let length = self.out.len() + usize::from(self.space) + kept.len();
         if length <= LIMIT {
             self.write_space();
             self.out.extend_from_slice(kept);
             self.until = self.text.len().min(self.at + LIMIT + 1 - length);
-        } else if !self.full {
-            self.full = true;
+        } else {
+            self.end();
             let room = LIMIT.saturating_sub(self.out.len() + usize::from(self.space));
             self.write_space();
             self.out.extend_from_slice(up_to(kept, room));
         }
+    }
+
+    /// Something did not fit: nothing behind it is written.
+    fn end(&mut self) {
+        self.full = true;
+        self.until = 0;
     }
 
     fn write_space(&mut self) {
