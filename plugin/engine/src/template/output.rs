@@ -187,7 +187,8 @@ impl<'a> Output<'a> {
             self.end();
             let room = LIMIT.saturating_sub(self.out.len() + usize::from(self.space));
             self.write_space();
-            self.out.extend_from_slice(up_to(kept, room));
+            let before = self.out.last().copied().unwrap_or(0);
+            self.out.extend_from_slice(up_to(kept, room, before));
         }
     }
 
@@ -205,10 +206,11 @@ impl<'a> Output<'a> {
 }
 
 /// The longest beginning of at most `room` bytes that ends between two tokens, or in a script
-/// without spaces between two characters.
-fn up_to(text: &[u8], room: usize) -> &[u8] {
-    let between_tokens = |end: usize| !in_token(at(text, end)) || !in_token(at(text, end - 1));
-    let nearest = (1..=room).rev().take(LONGEST_WORD).find(|end| between_tokens(*end));
+/// without spaces between two characters. `before` is the byte before `text`.
+fn up_to(text: &[u8], room: usize, before: u8) -> &[u8] {
+    let last = |end: usize| end.checked_sub(1).map_or(before, |last| at(text, last));
+    let between_tokens = |end: usize| !in_token(at(text, end)) || !in_token(last(end));
+    let nearest = (0..=room).rev().take(LONGEST_WORD).find(|end| between_tokens(*end));
     let end = nearest.or_else(|| (1..=room).rev().find(|end| at(text, *end) & 0xc0 != 0x80));
     part(text, 0, end.unwrap_or(0))
 }
