@@ -55,6 +55,12 @@ impl<'a> Output<'a> {
         self.at < self.until || self.makes_room()
     }
 
+    /// Up to where text can be kept before [`Self::goes_on`] must be asked.
+    #[inline]
+    pub(super) fn until(&self) -> usize {
+        self.until
+    }
+
     /// Copies what is kept, if that gives room to go on.
     fn makes_room(&mut self) -> bool {
         self.flush();

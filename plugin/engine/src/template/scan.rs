@@ -5,8 +5,8 @@
 //! mask in the input counts as the value that it stands for, so that a template masks to itself.
 
 use super::chars::{
-    Class, DIGIT, DOT, LETTER, at, class, in_token, in_word, leading_letters, part, run, spaces,
-    token_kind,
+    Class, DIGIT, DOT, LETTER, at, chunk, class, ends_word, in_token, in_word, leading_letters,
+    letters_in, part, run, spaces, token_kind,
 };
 use super::output::{LONGEST_WORD, Output};
 use super::value::{self, Mask, Value};
@@ -89,7 +89,8 @@ impl Scan<'_> {
     fn step(&mut self) {
         let byte = at(self.o.text, self.o.at);
         match class(byte) {
-            Class::Letter | Class::Digit => self.token(self.o.at),
+            Class::Letter => self.words(),
+            Class::Digit => self.token(self.o.at),
             Class::Space => self.space(),
             Class::Joint if byte == b'-' && self.starts_negative_number() => {
                 self.token(self.o.at + 1);
@@ -126,6 +127,31 @@ impl Scan<'_> {
         }
     }
 
+    /// Words of letters, with one space behind each: most of a line. Nothing but their meaning
+    /// counts, unless a name is awaited; a word that may be more is read as a token.
+    fn words(&mut self) {
+        let text = self.o.text;
+        let (start, until) = (self.o.at, self.o.until());
+        let (mut end, mut cue) = (start, self.cue);
+        if self.after_time() {
+            return self.token(start);
+        }
+        while end < until && !cue.awaits_name() {
+            let Some(word) = plain_word(text, end) else { break };
+            let Some(space) = gap_behind(text, word.end) else { break };
+            end = word.end + space;
+            cue = word.meaning.cue_after(cue);
+            if space == 0 {
+                break;
+            }
+        }
+        if end == start {
+            return self.token(start);
+        }
+        self.keep(end);
+        self.cue = cue;
+    }
+
     /// Reads the token whose letters and digits begin at `from`; `self.o.at` may be a sign before it.
     fn token(&mut self, from: usize) {
         let start = self.o.at;
@@ -134,11 +160,7 @@ impl Scan<'_> {
         if token_kind(at(self.o.text, end)) != 0 {
             (end, seen) = self.rest_of_token(from, end, seen);
         }
-        let next = at(self.o.text, end);
-        if seen == LETTER && next == b' ' && self.o.mask_before().is_none() {
-            return self.plain_word(start, end);
-        }
-        match next {
+        match at(self.o.text, end) {
             b'=' if self.is_pair(end) && seen & DIGIT == 0 => self.pair(start, end),
             b':' if part(self.o.text, end, self.o.text.len()).starts_with(b"://") => self.url(end),
             b':' if at(self.o.text, end + 1) == b'\\' && end - start == 1 => self.path(start),
@@ -162,21 +184,6 @@ impl Scan<'_> {
             end -= 1;
         }
         (end, seen)
-    }
-
-    /// Letters before a space, after no mask: most tokens.
-    #[inline]
-    fn plain_word(&mut self, start: usize, end: usize) {
-        let meaning = words::meaning(self.o.text, start, end);
-        let is_special = matches!(self.cue, Cue::User | Cue::AuthFor)
-            || meaning == Meaning::DayOrMonth
-            || end - start > LONGEST_WORD;
-        if is_special {
-            return self.simple(start, end, LETTER);
-        }
-        self.keep(end);
-        self.cue = meaning.cue_after(self.cue);
-        self.space();
     }
 
     fn simple(&mut self, start: usize, end: usize, seen: u8) {
@@ -406,6 +413,38 @@ impl Scan<'_> {
         self.cue = Cue::None;
         self.o.mask(mask, end);
     }
+}
+
+/// A word of letters that is no value, whatever stands before or behind it.
+struct PlainWord {
+    end: usize,
+    meaning: Meaning,
+}
+
+#[inline]
+fn plain_word(text: &[u8], start: usize) -> Option<PlainWord> {
+    let chunk = chunk(text, start)?;
+    let letters = letters_in(chunk);
+    let (end, meaning) = if letters < 8 {
+        (start + letters, words::short_meaning(chunk, letters))
+    } else {
+        let end = start + letters + leading_letters(text, start + letters);
+        (end, words::meaning(text, start, end))
+    };
+    let is_plain = letters > 0 && meaning != Meaning::DayOrMonth && end - start <= LONGEST_WORD;
+    is_plain.then_some(PlainWord { end, meaning })
+}
+
+/// How many spaces stand behind a word, 0 or 1, if what follows does not matter to the word and no
+/// more than to copy the space is to be done.
+#[inline]
+fn gap_behind(text: &[u8], end: usize) -> Option<usize> {
+    let next = at(text, end);
+    if next != b' ' {
+        return ends_word(next).then_some(0);
+    }
+    let behind = class(at(text, end + 1));
+    (!matches!(behind, Class::Space | Class::CloseBracket)).then_some(1)
 }
 
 fn is_status(token: &[u8]) -> bool {
