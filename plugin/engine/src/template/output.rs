@@ -90,7 +90,15 @@ impl<'a> Output<'a> {
     }
 
     /// Leaves out everything up to `end`, and the space before it.
+    #[inline]
     pub(super) fn leave_out(&mut self, end: usize) {
+        let nothing = end == self.at && self.kept < end && self.fresh.is_none();
+        if !nothing {
+            self.leave_out_blank(end);
+        }
+    }
+
+    fn leave_out_blank(&mut self, end: usize) {
         if self.fresh.is_none() {
             self.flush();
         }

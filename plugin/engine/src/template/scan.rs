@@ -12,14 +12,20 @@ use super::output::{LONGEST_WORD, Output};
 use super::value::{self, Mask, Value};
 use super::words::{self, Cue, Meaning, Unit, Worth};
 
-/// The first line with anything on it: what follows in a stack trace does not count.
-pub(super) fn first_line(message: &[u8]) -> &[u8] {
+/// The first line with anything on it, and whether it holds an escape: what follows in a stack
+/// trace does not count.
+pub(super) fn first_line(message: &[u8]) -> (&[u8], bool) {
     let from = message
         .iter()
         .position(|b| class(*b) != Class::Space || *b == ESCAPE)
         .unwrap_or(message.len());
     let line = part(message, from, message.len());
-    part(line, 0, memchr::memchr(b'\n', line).unwrap_or(line.len()))
+    let end_of_line = || memchr::memchr(b'\n', line).unwrap_or(line.len());
+    match memchr::memchr2(b'\n', ESCAPE, line) {
+        Some(end) if at(line, end) == b'\n' => (part(line, 0, end), false),
+        Some(_) => (part(line, 0, end_of_line()), true),
+        None => (line, false),
+    }
 }
 
 /// Appends the template of `line`, which holds no escape sequences, to `out`, which is empty.
@@ -90,10 +96,10 @@ impl Scan<'_> {
         let byte = at(self.o.text, self.o.at);
         match class(byte) {
             Class::Letter => self.words(),
-            Class::Digit => self.token(self.o.at),
+            Class::Digit => self.token_with_digit(self.o.at),
             Class::Space => self.space(),
             Class::Joint if byte == b'-' && self.starts_negative_number() => {
-                self.token(self.o.at + 1);
+                self.token_with_digit(self.o.at + 1);
             }
             Class::OpenAngle => self.existing_mask(),
             Class::Quote => self.quote(),
@@ -133,11 +139,13 @@ impl Scan<'_> {
         let text = self.o.text;
         let (start, until) = (self.o.at, self.o.until());
         let (mut end, mut cue) = (start, self.cue);
-        if self.after_time() {
-            return self.token(start);
-        }
-        while end < until && !cue.awaits_name() {
-            let Some(word) = plain_word(text, end) else { break };
+        let mut letters = None;
+        while end < until {
+            let Some(word) = Word::read(text, end) else { break };
+            letters = Some(word.end);
+            if !word.is_plain(end) || cue.awaits_name() || self.after_time() {
+                break;
+            }
             let Some(space) = gap_behind(text, word.end) else { break };
             end = word.end + space;
             cue = word.meaning.cue_after(cue);
@@ -146,31 +154,42 @@ impl Scan<'_> {
             }
         }
         if end == start {
-            return self.token(start);
+            let letters = letters.unwrap_or_else(|| start + leading_letters(text, start));
+            return self.token(start, letters);
         }
         self.keep(end);
         self.cue = cue;
     }
 
-    /// Reads the token whose letters and digits begin at `from`; `self.o.at` may be a sign before it.
-    fn token(&mut self, from: usize) {
-        let start = self.o.at;
-        let mut end = from + leading_letters(self.o.text, from);
-        let mut seen = if end > from { LETTER } else { 0 };
-        if token_kind(at(self.o.text, end)) != 0 {
-            (end, seen) = self.rest_of_token(from, end, seen);
-        }
-        match at(self.o.text, end) {
+    /// Reads the token that begins here with the letters up to `letters`.
+    fn token(&mut self, start: usize, letters: usize) {
+        let seen = if letters > start { LETTER } else { 0 };
+        let (end, seen) = self.rest_of_token(start, letters, seen);
+        self.read_token(start, end, seen);
+    }
+
+    /// Reads the token whose first digit is at `from`; `self.o.at` may be a sign before it.
+    fn token_with_digit(&mut self, from: usize) {
+        let (end, seen) = self.rest_of_token(from, from + 1, DIGIT);
+        self.read_token(self.o.at, end, seen);
+    }
+
+    #[inline]
+    fn read_token(&mut self, start: usize, end: usize, seen: u8) {
+        let text = self.o.text;
+        match at(text, end) {
+            b' ' => self.simple(start, end, seen),
             b'=' if self.is_pair(end) && seen & DIGIT == 0 => self.pair(start, end),
-            b':' if part(self.o.text, end, self.o.text.len()).starts_with(b"://") => self.url(end),
-            b':' if at(self.o.text, end + 1) == b'\\' && end - start == 1 => self.path(start),
-            b'/' | b'\\' if in_word(at(self.o.text, end + 1)) => self.compound(start, end, seen),
-            b'@' if in_word(at(self.o.text, end + 1)) => self.at_sign(start, end, seen),
+            b':' if part(text, end, text.len()).starts_with(b"://") => self.url(end),
+            b':' if at(text, end + 1) == b'\\' && end - start == 1 => self.path(start),
+            b'/' | b'\\' if in_word(at(text, end + 1)) => self.compound(start, end, seen),
+            b'@' if in_word(at(text, end + 1)) => self.at_sign(start, end, seen),
             _ => self.simple(start, end, seen),
         }
     }
 
-    /// A token that goes on after its first letters. Joints at its end are punctuation.
+    /// The end of a token that goes on after its first letters, and what is in it. Joints at its end are punctuation.
+    #[inline]
     fn rest_of_token(&self, from: usize, mut end: usize, mut seen: u8) -> (usize, u8) {
         for byte in part(self.o.text, end, self.o.text.len()) {
             let kind = token_kind(*byte);
@@ -186,6 +205,7 @@ impl Scan<'_> {
         (end, seen)
     }
 
+    #[inline]
     fn simple(&mut self, start: usize, end: usize, seen: u8) {
         if self.after_time() && self.is_header_host(end) {
             self.mask(Mask::Host, end);
@@ -245,6 +265,7 @@ impl Scan<'_> {
     }
 
     /// File names and host names.
+    #[inline(never)]
     fn dotted_word(&self, start: usize, end: usize) -> Option<(Mask, usize)> {
         let word = part(self.o.text, start, end);
         let last = words::last_part(word);
@@ -304,6 +325,7 @@ impl Scan<'_> {
     }
 
     /// `0 errors`, `0 failed`.
+    #[inline(never)]
     fn failures_follow(&self, end: usize) -> bool {
         self.next_word(end)
             .is_some_and(|(from, to)| words::counts_failures(part(self.o.text, from, to)))
@@ -357,6 +379,7 @@ impl Scan<'_> {
     }
 
     /// `<ip> (name.example.com)`, `<ip> ()`: the name of an address is part of it.
+    #[inline(never)]
     fn is_address_note(&mut self) -> bool {
         let text = self.o.text;
         let is_address = matches!(self.o.mask_before(), Some(Mask::Ip | Mask::Host));
@@ -376,6 +399,7 @@ impl Scan<'_> {
         true
     }
 
+    #[inline(never)]
     fn existing_mask(&mut self) {
         match Mask::starting(part(self.o.text, self.o.at, self.o.text.len())) {
             Some(mask) => self.mask(mask, self.o.at + mask.text().len()),
@@ -415,24 +439,31 @@ impl Scan<'_> {
     }
 }
 
-/// A word of letters that is no value, whatever stands before or behind it.
-struct PlainWord {
+/// A word of letters.
+struct Word {
     end: usize,
     meaning: Meaning,
 }
 
-#[inline]
-fn plain_word(text: &[u8], start: usize) -> Option<PlainWord> {
-    let chunk = chunk(text, start)?;
-    let letters = letters_in(chunk);
-    let (end, meaning) = if letters < 8 {
-        (start + letters, words::short_meaning(chunk, letters))
-    } else {
-        let end = start + letters + leading_letters(text, start + letters);
-        (end, words::meaning(text, start, end))
-    };
-    let is_plain = letters > 0 && meaning != Meaning::DayOrMonth && end - start <= LONGEST_WORD;
-    is_plain.then_some(PlainWord { end, meaning })
+impl Word {
+    #[inline]
+    fn read(text: &[u8], start: usize) -> Option<Self> {
+        let chunk = chunk(text, start)?;
+        let letters = letters_in(chunk);
+        let mut end = start + letters;
+        if letters < 8 {
+            return Some(Self { end, meaning: words::short_meaning(chunk, letters) });
+        }
+        end += leading_letters(text, end);
+        Some(Self { end, meaning: words::meaning(text, start, end) })
+    }
+
+    /// It is no value, whatever stands before or behind it.
+    #[inline]
+    fn is_plain(&self, start: usize) -> bool {
+        let length = self.end - start;
+        length > 0 && length <= LONGEST_WORD && self.meaning != Meaning::DayOrMonth
+    }
 }
 
 /// How many spaces stand behind a word, 0 or 1, if what follows does not matter to the word and no

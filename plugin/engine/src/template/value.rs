@@ -1,6 +1,6 @@
 //! What a token with a digit in it is: a time, an address, a number, an id, or a word after all.
 
-use super::chars::{DIGIT, at, digits, in_token, in_word, part, run};
+use super::chars::{DIGIT, DOT, at, digits, in_token, in_word, part, run};
 use super::words::{self, Unit};
 
 /// What stands in the template for a value.
@@ -109,10 +109,15 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
         return masked(Mask::Number);
     }
     if at(token, 0).is_ascii_digit() {
-        if let Some(end) = date_time(text, start) {
+        let separator = at(text, start + digits(text, start));
+        if matches!(separator, b':' | b'-' | b'/' | b'.' | b'T')
+            && let Some(end) = date_time(text, start)
+        {
             return Value::Masked(Mask::Time, end);
         }
-        if let Some(end) = ipv4(text, start) {
+        if separator == b'.'
+            && let Some(end) = ipv4(text, start)
+        {
             return Value::Masked(Mask::Ip, with_port(text, end));
         }
     }
@@ -124,7 +129,7 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
     if let Some(mask) = number(token) {
         return masked(mask);
     }
-    if words::is_term(token) {
+    if at(token, 0).is_ascii_alphabetic() && words::is_term(token) {
         return Value::Word;
     }
     if let Some(mask) = fixed_shape(token) {
@@ -133,7 +138,8 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
     if let Some(prefix) = numbered(token) {
         return Value::Numbered(prefix);
     }
-    if token.contains(&b'.')
+    if seen & DOT != 0
+        && token.contains(&b'.')
         && let Some(value) = dotted(text, start, end)
     {
         return value;
