@@ -119,6 +119,12 @@ fn nothing_behind_a_mask_that_does_not_fit_is_kept() {
 }
 
 #[test]
+fn no_space_behind_a_word_that_does_not_fit_is_kept() {
+    let before = format!("{}==<", "w ".repeat(507));
+    assert_eq!(mask(&format!("{before}status  on")), format!("{before}<*>"));
+}
+
+#[test]
 fn a_template_is_not_cut_within_a_word() {
     for length in 1..10 {
         let before = format!("{}{}", "w ".repeat(504), "w".repeat(length));

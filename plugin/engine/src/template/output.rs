@@ -84,7 +84,7 @@ impl<'a> Output<'a> {
     pub(super) fn blank(&mut self, end: usize) {
         if end > self.at {
             self.flush();
-            self.space = true;
+            self.space = !self.full;
             (self.at, self.kept) = (end, end);
         }
     }
