@@ -124,8 +124,12 @@ pub(super) fn at(text: &[u8], at: usize) -> u8 {
 /// How many bytes from `from` on satisfy `test`.
 #[inline]
 pub(super) fn run(text: &[u8], from: usize, test: impl Fn(u8) -> bool) -> usize {
-    let rest = text.get(from..).unwrap_or_default();
-    rest.iter().position(|b| !test(*b)).unwrap_or(rest.len())
+    // Most runs are short: an index is cheaper to set up than a slice and its iterator.
+    let mut end = from;
+    while text.get(end).is_some_and(|b| test(*b)) {
+        end += 1;
+    }
+    end - from
 }
 
 /// How many ASCII digits start at `from`.

@@ -148,7 +148,11 @@ impl Scan<'_> {
             }
             let Some(space) = gap_behind(text, word.end) else { break };
             end = word.end + space;
-            cue = word.meaning.cue_after(cue);
+            // Most words say nothing.
+            cue = match word.meaning {
+                Meaning::Plain => Cue::None,
+                meaning => meaning.cue_after(cue),
+            };
             if space == 0 {
                 break;
             }
@@ -191,15 +195,16 @@ impl Scan<'_> {
     /// The end of a token that goes on after its first letters, and what is in it. Joints at its end are punctuation.
     #[inline]
     fn rest_of_token(&self, from: usize, mut end: usize, mut seen: u8) -> (usize, u8) {
-        for byte in part(self.o.text, end, self.o.text.len()) {
-            let kind = token_kind(*byte);
+        let text = self.o.text;
+        loop {
+            let kind = token_kind(at(text, end));
             if kind == 0 {
                 break;
             }
             seen |= kind;
             end += 1;
         }
-        while end > from && class(at(self.o.text, end - 1)) == Class::Joint {
+        while end > from && class(at(text, end - 1)) == Class::Joint {
             end -= 1;
         }
         (end, seen)

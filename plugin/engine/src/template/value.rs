@@ -251,6 +251,9 @@ fn dotted(text: &[u8], start: usize, end: usize) -> Option<Value> {
 /// A name from source code that merely holds a digit (`Log4jLogger`, `jk2_init`, `v1beta1`): at
 /// most two digits in a row, once, with letters after them and enough letters in all.
 fn is_identifier(token: &[u8]) -> bool {
+    if at(token, 0).is_ascii_digit() || at(token, token.len().wrapping_sub(1)).is_ascii_digit() {
+        return false;
+    }
     let before = run(token, 0, |b| !b.is_ascii_digit());
     let number = digits(token, before);
     let after = part(token, before + number, token.len());

@@ -518,6 +518,10 @@ pub(super) fn is_secret(name: &[u8]) -> bool {
         b"api_key",
         b"credential",
     ];
+    // Every mark and both names end in one of these letters: most names do not.
+    if !matches!(name.last().map(|b| b | 0x20), Some(b'd' | b'e' | b't' | b'n' | b'y' | b'l')) {
+        return false;
+    }
     let lower = |b: &u8| b.to_ascii_lowercase();
     name.len() <= 64
         && MARKS.iter().any(|mark| {
