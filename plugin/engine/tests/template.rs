@@ -121,6 +121,28 @@ fn golden() {
 }
 
 #[test]
+fn nothing_behind_a_mask_that_does_not_fit_is_kept() {
+    let words = "w ".repeat((MAX_TEMPLATE - 8) / 2);
+    assert_eq!(mask(&format!("{words}7 is")), format!("{words}<*>"));
+}
+
+#[test]
+fn no_space_behind_a_word_that_does_not_fit_is_kept() {
+    let before = format!("{}==<", "w ".repeat(507));
+    assert_eq!(mask(&format!("{before}status  on")), format!("{before}<*>"));
+}
+
+#[test]
+fn a_template_is_not_cut_within_a_word() {
+    for length in 1..10 {
+        let before = format!("{}{}", "w ".repeat(504), "w".repeat(length));
+        let template = mask(&format!("{before}  session"));
+        let whole = template == format!("{before} session");
+        assert!(whole || template == format!("{before} <*>"), "{template}");
+    }
+}
+
+#[test]
 fn invalid_utf8_becomes_replacement_characters() {
     assert_eq!(Masker::default().mask(b"bad \xff\xfe byte 7"), "bad \u{fffd}\u{fffd} byte <num>");
 }

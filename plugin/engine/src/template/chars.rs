@@ -85,6 +85,24 @@ pub(super) fn token_kind(byte: u8) -> u8 {
     TOKEN_KIND[byte as usize]
 }
 
+/// What follows a word without having a say in what the word is.
+static ENDS_WORD: [bool; 256] = {
+    let mut ends = [true; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let goes_on = matches!(byte as u8, b'=' | b':' | b'/' | b'\\' | b'@');
+        ends[byte] = TOKEN_KIND[byte] == 0 && !goes_on;
+        byte += 1;
+    }
+    ends
+};
+
+/// Whether a word before this byte is one whatever follows the byte.
+#[inline]
+pub(super) fn ends_word(byte: u8) -> bool {
+    ENDS_WORD[byte as usize]
+}
+
 /// Letters, digits and joints: what a token is made of.
 #[inline]
 pub(super) fn in_token(byte: u8) -> bool {
@@ -106,8 +124,12 @@ pub(super) fn at(text: &[u8], at: usize) -> u8 {
 /// How many bytes from `from` on satisfy `test`.
 #[inline]
 pub(super) fn run(text: &[u8], from: usize, test: impl Fn(u8) -> bool) -> usize {
-    let rest = text.get(from..).unwrap_or_default();
-    rest.iter().position(|b| !test(*b)).unwrap_or(rest.len())
+    // Most runs are short: an index is cheaper to set up than a slice and its iterator.
+    let mut end = from;
+    while text.get(end).is_some_and(|b| test(*b)) {
+        end += 1;
+    }
+    end - from
 }
 
 /// How many ASCII digits start at `from`.
@@ -128,16 +150,29 @@ pub(super) fn part(text: &[u8], from: usize, to: usize) -> &[u8] {
     text.get(from..to).unwrap_or_default()
 }
 
+/// The eight bytes from `from` on, the first one lowest.
+#[inline]
+pub(super) fn chunk(text: &[u8], from: usize) -> Option<u64> {
+    let bytes = text.get(from..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*bytes))
+}
+
+/// How many ASCII letters and bytes of non-ASCII characters a chunk begins with.
+#[inline]
+pub(super) fn letters_in(chunk: u64) -> usize {
+    ((!letters(chunk) & HIGH_BITS).trailing_zeros() / 8) as usize
+}
+
 /// How many ASCII letters and bytes of non-ASCII characters start at `from`, eight at a time.
 #[inline]
 pub(super) fn leading_letters(text: &[u8], from: usize) -> usize {
     let mut end = from;
-    while let Some(chunk) = text.get(end..end + 8).and_then(|chunk| chunk.try_into().ok()) {
-        let others = !letters(u64::from_le_bytes(chunk)) & HIGH_BITS;
-        if others != 0 {
-            return end - from + (others.trailing_zeros() / 8) as usize;
+    while let Some(chunk) = chunk(text, end) {
+        let letters = letters_in(chunk);
+        end += letters;
+        if letters < 8 {
+            return end - from;
         }
-        end += 8;
     }
     end - from + run(text, end, |b| b.is_ascii_alphabetic() || b >= 0x80)
 }

@@ -7,6 +7,7 @@ use super::words::{self, Cue};
 
 impl Scan<'_> {
     /// A token that goes on behind a slash: a path, a fraction, a version, two words.
+    #[inline(never)]
     pub(super) fn compound(&mut self, start: usize, first: usize, seen: u8) {
         let has_digit = seen & DIGIT != 0;
         let length = run(self.o.text, start, |b| in_token(b) || matches!(b, b'/' | b'\\'));
@@ -60,6 +61,7 @@ impl Scan<'_> {
     }
 
     /// `name@example.com`, `ada@host`, `Object@1f2e3d`, `Class@765`.
+    #[inline(never)]
     pub(super) fn at_sign(&mut self, start: usize, sign: usize, seen: u8) {
         let length = run(self.o.text, sign + 1, in_token);
         let mut end = sign + 1 + length;
@@ -81,6 +83,7 @@ impl Scan<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn url(&mut self, scheme: usize) {
         let length = run(self.o.text, scheme, |b| {
             class(b) != Class::Space
@@ -90,6 +93,7 @@ impl Scan<'_> {
         self.mask(Mask::Url, end);
     }
 
+    #[inline(never)]
     pub(super) fn slash(&mut self) {
         let next = at(self.o.text, self.o.at + 1);
         let previous = self.o.at.checked_sub(1).map_or(0, |i| at(self.o.text, i));
@@ -106,6 +110,7 @@ impl Scan<'_> {
         self.path(self.o.at);
     }
 
+    #[inline(never)]
     pub(super) fn path(&mut self, start: usize) {
         let windows = at(self.o.text, start + 1) == b':';
         let from = start + if windows { 2 } else { 1 };

@@ -51,9 +51,9 @@ pub struct Masker {
 impl Masker {
     /// The template of `message`; valid until the next call.
     pub fn mask(&mut self, message: &[u8]) -> &str {
-        let line = scan::first_line(message);
+        let (line, has_escape) = scan::first_line(message);
         let out = std::mem::take(&mut self.out).into_bytes();
-        self.out = if memchr::memchr(scan::ESCAPE, line).is_some() {
+        self.out = if has_escape {
             mask_plain(&scan::without_escapes(line), out)
         } else {
             mask_plain(line, out)

@@ -7,7 +7,13 @@ use super::words::{self, Cue};
 
 impl Scan<'_> {
     /// After `user`, and after `password for`: a name, if what follows it allows one.
+    #[inline]
     pub(super) fn is_name(&self, start: usize, end: usize) -> bool {
+        self.cue.awaits_name() && self.is_awaited_name(start, end)
+    }
+
+    #[inline(never)]
+    fn is_awaited_name(&self, start: usize, end: usize) -> bool {
         let word = part(self.o.text, start, end);
         match self.cue {
             Cue::User => !words::not_a_name(word) && self.name_ends(end),
@@ -36,6 +42,7 @@ impl Scan<'_> {
 
     /// Right behind a time that begins the line, in syslog: the host, then the program and `:` or
     /// `[pid]`.
+    #[inline(never)]
     pub(super) fn is_header_host(&self, end: usize) -> bool {
         let text = self.o.text;
         let time_end = self.o.last_mask_end();
@@ -57,6 +64,7 @@ impl Scan<'_> {
             }
     }
 
+    #[inline]
     pub(super) fn after_time(&self) -> bool {
         self.o.mask_before() == Some(Mask::Time)
     }
@@ -78,6 +86,7 @@ impl Scan<'_> {
 
     /// Where a date that began with the name of a day or month goes on to: behind the day of the
     /// month or the year, or before another such name.
+    #[inline(never)]
     pub(super) fn calendar_end(&self, end: usize) -> Option<usize> {
         let comma = end + usize::from(at(self.o.text, end) == b',');
         self.day_end(comma).or_else(|| {

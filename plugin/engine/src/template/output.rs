@@ -55,6 +55,12 @@ impl<'a> Output<'a> {
         self.at < self.until || self.makes_room()
     }
 
+    /// Up to where text can be kept before [`Self::goes_on`] must be asked.
+    #[inline]
+    pub(super) fn until(&self) -> usize {
+        self.until
+    }
+
     /// Copies what is kept, if that gives room to go on.
     fn makes_room(&mut self) -> bool {
         self.flush();
@@ -78,13 +84,21 @@ impl<'a> Output<'a> {
     pub(super) fn blank(&mut self, end: usize) {
         if end > self.at {
             self.flush();
-            self.space = true;
+            self.space = !self.full;
             (self.at, self.kept) = (end, end);
         }
     }
 
     /// Leaves out everything up to `end`, and the space before it.
+    #[inline]
     pub(super) fn leave_out(&mut self, end: usize) {
+        let nothing = end == self.at && self.kept < end && self.fresh.is_none();
+        if !nothing {
+            self.leave_out_blank(end);
+        }
+    }
+
+    fn leave_out_blank(&mut self, end: usize) {
         if self.fresh.is_none() {
             self.flush();
         }
@@ -109,7 +123,7 @@ impl<'a> Output<'a> {
         let text = mask.text().as_bytes();
         let space = self.space && !self.out.is_empty();
         if self.full || self.out.len() + usize::from(space) + text.len() > LIMIT {
-            self.full = true;
+            self.end();
             return;
         }
         self.write_space();
@@ -175,17 +189,27 @@ impl<'a> Output<'a> {
     fn copy_kept(&mut self) {
         let kept = part(self.text, self.kept, self.at);
         self.kept = self.at;
+        if self.full {
+            return;
+        }
         let length = self.out.len() + usize::from(self.space) + kept.len();
         if length <= LIMIT {
             self.write_space();
             self.out.extend_from_slice(kept);
             self.until = self.text.len().min(self.at + LIMIT + 1 - length);
-        } else if !self.full {
-            self.full = true;
+        } else {
+            self.end();
             let room = LIMIT.saturating_sub(self.out.len() + usize::from(self.space));
             self.write_space();
-            self.out.extend_from_slice(up_to(kept, room));
+            let before = self.out.last().copied().unwrap_or(0);
+            self.out.extend_from_slice(up_to(kept, room, before));
         }
+    }
+
+    /// Something did not fit: nothing behind it is written.
+    fn end(&mut self) {
+        self.full = true;
+        self.until = 0;
     }
 
     fn write_space(&mut self) {
@@ -196,10 +220,11 @@ impl<'a> Output<'a> {
 }
 
 /// The longest beginning of at most `room` bytes that ends between two tokens, or in a script
-/// without spaces between two characters.
-fn up_to(text: &[u8], room: usize) -> &[u8] {
-    let between_tokens = |end: usize| !in_token(at(text, end)) || !in_token(at(text, end - 1));
-    let nearest = (1..=room).rev().take(LONGEST_WORD).find(|end| between_tokens(*end));
+/// without spaces between two characters. `before` is the byte before `text`.
+fn up_to(text: &[u8], room: usize, before: u8) -> &[u8] {
+    let last = |end: usize| end.checked_sub(1).map_or(before, |last| at(text, last));
+    let between_tokens = |end: usize| !in_token(at(text, end)) || !in_token(last(end));
+    let nearest = (0..=room).rev().take(LONGEST_WORD).find(|end| between_tokens(*end));
     let end = nearest.or_else(|| (1..=room).rev().find(|end| at(text, *end) & 0xc0 != 0x80));
     part(text, 0, end.unwrap_or(0))
 }

@@ -18,6 +18,7 @@ impl Scan<'_> {
     }
 
     /// The key is `text[start..end]`, or empty where it is masked.
+    #[inline(never)]
     pub(super) fn pair(&mut self, start: usize, end: usize) {
         let text = self.o.text;
         let key = part(text, start, end);
@@ -91,6 +92,7 @@ impl Scan<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn quote(&mut self) {
         let opened = self.o.at;
         let json_value = self.json_value.take();
@@ -134,6 +136,7 @@ impl Scan<'_> {
     }
 
     /// After `password:`, `token:`: the next token, whatever it is.
+    #[inline(never)]
     pub(super) fn secret(&mut self, colon: usize) {
         let text = self.o.text;
         self.keep(colon + 1);

@@ -5,21 +5,27 @@
 //! mask in the input counts as the value that it stands for, so that a template masks to itself.
 
 use super::chars::{
-    Class, DIGIT, DOT, LETTER, at, class, in_token, in_word, leading_letters, part, run, spaces,
-    token_kind,
+    Class, DIGIT, DOT, LETTER, at, chunk, class, ends_word, in_token, in_word, leading_letters,
+    letters_in, part, run, spaces, token_kind,
 };
 use super::output::{LONGEST_WORD, Output};
 use super::value::{self, Mask, Value};
 use super::words::{self, Cue, Meaning, Unit, Worth};
 
-/// The first line with anything on it: what follows in a stack trace does not count.
-pub(super) fn first_line(message: &[u8]) -> &[u8] {
+/// The first line with anything on it, and whether it holds an escape: what follows in a stack
+/// trace does not count.
+pub(super) fn first_line(message: &[u8]) -> (&[u8], bool) {
     let from = message
         .iter()
         .position(|b| class(*b) != Class::Space || *b == ESCAPE)
         .unwrap_or(message.len());
     let line = part(message, from, message.len());
-    part(line, 0, memchr::memchr(b'\n', line).unwrap_or(line.len()))
+    let end_of_line = || memchr::memchr(b'\n', line).unwrap_or(line.len());
+    match memchr::memchr2(b'\n', ESCAPE, line) {
+        Some(end) if at(line, end) == b'\n' => (part(line, 0, end), false),
+        Some(_) => (part(line, 0, end_of_line()), true),
+        None => (line, false),
+    }
 }
 
 /// Appends the template of `line`, which holds no escape sequences, to `out`, which is empty.
@@ -89,10 +95,11 @@ impl Scan<'_> {
     fn step(&mut self) {
         let byte = at(self.o.text, self.o.at);
         match class(byte) {
-            Class::Letter | Class::Digit => self.token(self.o.at),
+            Class::Letter => self.words(),
+            Class::Digit => self.token_with_digit(self.o.at),
             Class::Space => self.space(),
             Class::Joint if byte == b'-' && self.starts_negative_number() => {
-                self.token(self.o.at + 1);
+                self.token_with_digit(self.o.at + 1);
             }
             Class::OpenAngle => self.existing_mask(),
             Class::Quote => self.quote(),
@@ -126,59 +133,84 @@ impl Scan<'_> {
         }
     }
 
-    /// Reads the token whose letters and digits begin at `from`; `self.o.at` may be a sign before it.
-    fn token(&mut self, from: usize) {
-        let start = self.o.at;
-        let mut end = from + leading_letters(self.o.text, from);
-        let mut seen = if end > from { LETTER } else { 0 };
-        if token_kind(at(self.o.text, end)) != 0 {
-            (end, seen) = self.rest_of_token(from, end, seen);
+    /// Words of letters, with one space behind each: most of a line. Nothing but their meaning
+    /// counts, unless a name is awaited; a word that may be more is read as a token.
+    fn words(&mut self) {
+        let text = self.o.text;
+        let (start, until) = (self.o.at, self.o.until());
+        let (mut end, mut cue) = (start, self.cue);
+        let mut letters = None;
+        while end < until {
+            let Some(word) = Word::read(text, end) else { break };
+            letters = Some(word.end);
+            if !word.is_plain(end) || cue.awaits_name() || self.after_time() {
+                break;
+            }
+            let Some(space) = gap_behind(text, word.end) else { break };
+            end = word.end + space;
+            // Most words say nothing.
+            cue = match word.meaning {
+                Meaning::Plain => Cue::None,
+                meaning => meaning.cue_after(cue),
+            };
+            if space == 0 {
+                break;
+            }
         }
-        let next = at(self.o.text, end);
-        if seen == LETTER && next == b' ' && self.o.mask_before().is_none() {
-            return self.plain_word(start, end);
+        if end == start {
+            let letters = letters.unwrap_or_else(|| start + leading_letters(text, start));
+            return self.token(start, letters);
         }
-        match next {
+        self.keep(end);
+        self.cue = cue;
+    }
+
+    /// Reads the token that begins here with the letters up to `letters`.
+    fn token(&mut self, start: usize, letters: usize) {
+        let seen = if letters > start { LETTER } else { 0 };
+        let (end, seen) = self.rest_of_token(start, letters, seen);
+        self.read_token(start, end, seen);
+    }
+
+    /// Reads the token whose first digit is at `from`; `self.o.at` may be a sign before it.
+    fn token_with_digit(&mut self, from: usize) {
+        let (end, seen) = self.rest_of_token(from, from + 1, DIGIT);
+        self.read_token(self.o.at, end, seen);
+    }
+
+    #[inline]
+    fn read_token(&mut self, start: usize, end: usize, seen: u8) {
+        let text = self.o.text;
+        match at(text, end) {
+            b' ' => self.simple(start, end, seen),
             b'=' if self.is_pair(end) && seen & DIGIT == 0 => self.pair(start, end),
-            b':' if part(self.o.text, end, self.o.text.len()).starts_with(b"://") => self.url(end),
-            b':' if at(self.o.text, end + 1) == b'\\' && end - start == 1 => self.path(start),
-            b'/' | b'\\' if in_word(at(self.o.text, end + 1)) => self.compound(start, end, seen),
-            b'@' if in_word(at(self.o.text, end + 1)) => self.at_sign(start, end, seen),
+            b':' if part(text, end, text.len()).starts_with(b"://") => self.url(end),
+            b':' if at(text, end + 1) == b'\\' && end - start == 1 => self.path(start),
+            b'/' | b'\\' if in_word(at(text, end + 1)) => self.compound(start, end, seen),
+            b'@' if in_word(at(text, end + 1)) => self.at_sign(start, end, seen),
             _ => self.simple(start, end, seen),
         }
     }
 
-    /// A token that goes on after its first letters. Joints at its end are punctuation.
+    /// The end of a token that goes on after its first letters, and what is in it. Joints at its end are punctuation.
+    #[inline]
     fn rest_of_token(&self, from: usize, mut end: usize, mut seen: u8) -> (usize, u8) {
-        for byte in part(self.o.text, end, self.o.text.len()) {
-            let kind = token_kind(*byte);
+        let text = self.o.text;
+        loop {
+            let kind = token_kind(at(text, end));
             if kind == 0 {
                 break;
             }
             seen |= kind;
             end += 1;
         }
-        while end > from && class(at(self.o.text, end - 1)) == Class::Joint {
+        while end > from && class(at(text, end - 1)) == Class::Joint {
             end -= 1;
         }
         (end, seen)
     }
 
-    /// Letters before a space, after no mask: most tokens.
     #[inline]
-    fn plain_word(&mut self, start: usize, end: usize) {
-        let meaning = words::meaning(self.o.text, start, end);
-        let is_special = matches!(self.cue, Cue::User | Cue::AuthFor)
-            || meaning == Meaning::DayOrMonth
-            || end - start > LONGEST_WORD;
-        if is_special {
-            return self.simple(start, end, LETTER);
-        }
-        self.keep(end);
-        self.cue = meaning.cue_after(self.cue);
-        self.space();
-    }
-
     fn simple(&mut self, start: usize, end: usize, seen: u8) {
         if self.after_time() && self.is_header_host(end) {
             self.mask(Mask::Host, end);
@@ -238,6 +270,7 @@ impl Scan<'_> {
     }
 
     /// File names and host names.
+    #[inline(never)]
     fn dotted_word(&self, start: usize, end: usize) -> Option<(Mask, usize)> {
         let word = part(self.o.text, start, end);
         let last = words::last_part(word);
@@ -297,6 +330,7 @@ impl Scan<'_> {
     }
 
     /// `0 errors`, `0 failed`.
+    #[inline(never)]
     fn failures_follow(&self, end: usize) -> bool {
         self.next_word(end)
             .is_some_and(|(from, to)| words::counts_failures(part(self.o.text, from, to)))
@@ -350,6 +384,7 @@ impl Scan<'_> {
     }
 
     /// `<ip> (name.example.com)`, `<ip> ()`: the name of an address is part of it.
+    #[inline(never)]
     fn is_address_note(&mut self) -> bool {
         let text = self.o.text;
         let is_address = matches!(self.o.mask_before(), Some(Mask::Ip | Mask::Host));
@@ -369,6 +404,7 @@ impl Scan<'_> {
         true
     }
 
+    #[inline(never)]
     fn existing_mask(&mut self) {
         match Mask::starting(part(self.o.text, self.o.at, self.o.text.len())) {
             Some(mask) => self.mask(mask, self.o.at + mask.text().len()),
@@ -406,6 +442,45 @@ impl Scan<'_> {
         self.cue = Cue::None;
         self.o.mask(mask, end);
     }
+}
+
+/// A word of letters.
+struct Word {
+    end: usize,
+    meaning: Meaning,
+}
+
+impl Word {
+    #[inline]
+    fn read(text: &[u8], start: usize) -> Option<Self> {
+        let chunk = chunk(text, start)?;
+        let letters = letters_in(chunk);
+        let mut end = start + letters;
+        if letters < 8 {
+            return Some(Self { end, meaning: words::short_meaning(chunk, letters) });
+        }
+        end += leading_letters(text, end);
+        Some(Self { end, meaning: words::meaning(text, start, end) })
+    }
+
+    /// It is no value, whatever stands before or behind it.
+    #[inline]
+    fn is_plain(&self, start: usize) -> bool {
+        let length = self.end - start;
+        length > 0 && length <= LONGEST_WORD && self.meaning != Meaning::DayOrMonth
+    }
+}
+
+/// How many spaces stand behind a word, 0 or 1, if what follows does not matter to the word and no
+/// more than to copy the space is to be done.
+#[inline]
+fn gap_behind(text: &[u8], end: usize) -> Option<usize> {
+    let next = at(text, end);
+    if next != b' ' {
+        return ends_word(next).then_some(0);
+    }
+    let behind = class(at(text, end + 1));
+    (!matches!(behind, Class::Space | Class::CloseBracket)).then_some(1)
 }
 
 fn is_status(token: &[u8]) -> bool {

@@ -1,6 +1,6 @@
 //! What a token with a digit in it is: a time, an address, a number, an id, or a word after all.
 
-use super::chars::{DIGIT, at, digits, in_token, in_word, part, run};
+use super::chars::{DIGIT, DOT, at, digits, in_token, in_word, part, run};
 use super::words::{self, Unit};
 
 /// What stands in the template for a value.
@@ -109,10 +109,15 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
         return masked(Mask::Number);
     }
     if at(token, 0).is_ascii_digit() {
-        if let Some(end) = date_time(text, start) {
+        let separator = at(text, start + digits(text, start));
+        if matches!(separator, b':' | b'-' | b'/' | b'.' | b'T')
+            && let Some(end) = date_time(text, start)
+        {
             return Value::Masked(Mask::Time, end);
         }
-        if let Some(end) = ipv4(text, start) {
+        if separator == b'.'
+            && let Some(end) = ipv4(text, start)
+        {
             return Value::Masked(Mask::Ip, with_port(text, end));
         }
     }
@@ -124,7 +129,7 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
     if let Some(mask) = number(token) {
         return masked(mask);
     }
-    if words::is_term(token) {
+    if at(token, 0).is_ascii_alphabetic() && words::is_term(token) {
         return Value::Word;
     }
     if let Some(mask) = fixed_shape(token) {
@@ -133,7 +138,8 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
     if let Some(prefix) = numbered(token) {
         return Value::Numbered(prefix);
     }
-    if token.contains(&b'.')
+    if seen & DOT != 0
+        && token.contains(&b'.')
         && let Some(value) = dotted(text, start, end)
     {
         return value;
@@ -245,6 +251,9 @@ fn dotted(text: &[u8], start: usize, end: usize) -> Option<Value> {
 /// A name from source code that merely holds a digit (`Log4jLogger`, `jk2_init`, `v1beta1`): at
 /// most two digits in a row, once, with letters after them and enough letters in all.
 fn is_identifier(token: &[u8]) -> bool {
+    if at(token, 0).is_ascii_digit() || at(token, token.len().wrapping_sub(1)).is_ascii_digit() {
+        return false;
+    }
     let before = run(token, 0, |b| !b.is_ascii_digit());
     let number = digits(token, before);
     let after = part(token, before + number, token.len());

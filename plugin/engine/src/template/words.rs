@@ -1,6 +1,8 @@
 //! The words that tell the scanner what the next value is. General English and log vocabulary;
 //! nothing here belongs to one system.
 
+use super::chars::chunk;
+
 /// What the words just read promise about the value that comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Cue {
@@ -19,6 +21,14 @@ pub(super) enum Cue {
     Exit,
     /// After `failed`, `errors`, …: a count of zero stays.
     Failures,
+}
+
+impl Cue {
+    /// The next word may be a name.
+    #[inline]
+    pub(super) fn awaits_name(self) -> bool {
+        matches!(self, Self::User | Self::AuthFor)
+    }
 }
 
 /// A word of at most eight letters, lower-cased, as one integer.
@@ -82,6 +92,7 @@ pub(super) enum Meaning {
 
 impl Meaning {
     /// The cue behind this word, where `present` was the cue before it.
+    #[inline]
     pub(super) fn cue_after(self, present: Cue) -> Cue {
         match self {
             Self::Plain | Self::DayOrMonth => Cue::None,
@@ -109,13 +120,21 @@ pub(super) fn meaning(text: &[u8], start: usize, end: usize) -> Meaning {
         return long_meaning(text.get(start..end).unwrap_or_default());
     }
     // Eight bytes at once where the text has them: the common case.
-    let packed = match text.get(start..start + 8).and_then(|bytes| bytes.try_into().ok()) {
-        Some(bytes) => {
-            let mask = u64::MAX >> (64 - 8 * length.clamp(1, 8));
-            (u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020) & mask
-        }
-        None => key(text.get(start..end).unwrap_or_default()),
-    };
+    match chunk(text, start) {
+        Some(chunk) => short_meaning(chunk, length),
+        None => packed_meaning(key(text.get(start..end).unwrap_or_default())),
+    }
+}
+
+/// What the word says that is the first `length` letters, 1 to 8, of a chunk of text.
+#[inline]
+pub(super) fn short_meaning(chunk: u64, length: usize) -> Meaning {
+    let mask = u64::MAX >> ((64 - 8 * length as u32) & 63);
+    packed_meaning((chunk | 0x2020_2020_2020_2020) & mask)
+}
+
+#[inline]
+fn packed_meaning(packed: u64) -> Meaning {
     let mut slot = slot(packed);
     loop {
         match MEANINGS[slot] {
@@ -533,6 +552,10 @@ pub(super) fn is_secret(name: &[u8]) -> bool {
         b"api_key",
         b"credential",
     ];
+    // Every mark and both names end in one of these letters: most names do not.
+    if !matches!(name.last().map(|b| b | 0x20), Some(b'd' | b'e' | b't' | b'n' | b'y' | b'l')) {
+        return false;
+    }
     let lower = |b: &u8| b.to_ascii_lowercase();
     name.len() <= 64
         && MARKS.iter().any(|mark| {
