@@ -151,7 +151,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     let fields = loaded.config.fields.clone();
     let header = header(args, format, &fields, &mut inputs)?;
     let output = streams::open_output(args.output.as_deref())?;
-    let renderer = Renderer { shape: shape(args, format, header, &output), fields };
+    let renderer = Arc::new(Renderer { shape: shape(args, format, header, &output), fields });
     let (engines, refused): (Vec<_>, Vec<_>) =
         (0..threads(args)).map(|_| engine(&setup, &journals)).unzip();
     let report = pipeline::run(inputs, &renderer, engines, output.writer, &options(args))?;

@@ -11,7 +11,7 @@ use logtriage_engine::{
 
 use super::csv_header::Header;
 use super::csv_rows::FieldReader;
-use super::pipeline::{Batch, NOW, Row};
+use super::pipeline::{Batch, NOW, Part, Row};
 use crate::screen;
 
 /// What comes in and what goes out.
@@ -32,6 +32,13 @@ pub struct Screen {
     pub width: usize,
     /// Whether it shows colours.
     pub colour: bool,
+}
+
+impl Screen {
+    /// Characters that are left for the message.
+    fn room(&self) -> usize {
+        self.width.saturating_sub(20 + 1 + 10 + 1 + 6 + 1).max(20)
+    }
 }
 
 /// Turns batches into output. Shared by all workers.
@@ -91,6 +98,7 @@ impl Renderer {
         for row in batch.rows() {
             let output_before = out.len();
             let read = match &self.shape {
+                _ if matches!(row.part, Part::Piece { .. }) => self.piece(&row, out),
                 Shape::Csv(header) => self.csv_row(header, &row, &mut reader, engine, out),
                 Shape::Jsonl => record(&row, engine, out),
                 Shape::PlainJsonl => {
@@ -121,12 +129,13 @@ impl Renderer {
     ) -> Result<(), String> {
         let (content, end) = split_line_end(row.bytes);
         let fields = reader.read(content);
-        if fields.is_empty() && !row.unclosed {
+        if fields.is_empty() && row.part == Part::Whole {
             // Nothing but line ends.
             out.extend_from_slice(row.bytes);
             return Ok(());
         }
-        let problem = if row.unclosed {
+        let unclosed = row.part == Part::Unclosed;
+        let problem = if unclosed {
             Some("a quotation mark is opened here and never closed".to_owned())
         } else if fields.len() != header.width {
             Some(format!("{} fields where the header has {}", fields.len(), header.width))
@@ -136,7 +145,7 @@ impl Renderer {
         out.extend_from_slice(content);
         if let Some(problem) = problem {
             // As many empty cells as it takes to reach our columns, and as we have.
-            let missing = if row.unclosed { 0 } else { header.width.saturating_sub(fields.len()) };
+            let missing = if unclosed { 0 } else { header.width.saturating_sub(fields.len()) };
             out.extend(std::iter::repeat_n(header.delimiter, missing + header.added.len()));
             out.extend_from_slice(end);
             return Err(problem);
@@ -151,6 +160,31 @@ impl Renderer {
         self.csv_cells(header.delimiter, &outcome, &labels, out);
         out.extend_from_slice(end);
         Ok(())
+    }
+
+    /// A piece of a row that is too long to be held: its bytes, with the empty cells after the last
+    /// one in CSV; from a plain line an event of its own without a label.
+    fn piece(&self, row: &Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        let Part::Piece { first, last } = row.part else { return Ok(()) };
+        match &self.shape {
+            Shape::Csv(header) if last => {
+                let (content, end) = split_line_end(row.bytes);
+                out.extend_from_slice(content);
+                out.extend(std::iter::repeat_n(header.delimiter, header.added.len()));
+                out.extend_from_slice(end);
+            }
+            Shape::Csv(_) | Shape::Jsonl => out.extend_from_slice(row.bytes),
+            Shape::PlainJsonl => {
+                write_message(without_line_end(row.bytes), out);
+                out.extend_from_slice(b"}\n");
+            }
+            Shape::Table(screen) => {
+                let text = String::from_utf8_lossy(without_line_end(row.bytes));
+                let text = screen::one_line(&text, screen.room());
+                out.extend_from_slice(format!("{:<38} {text}\n", "").as_bytes());
+            }
+        }
+        if first { Err("longer than 64 MiB".to_owned()) } else { Ok(()) }
     }
 
     fn csv_cells(&self, delimiter: u8, outcome: &Outcome<'_>, labels: &Labels, out: &mut Vec<u8>) {
@@ -174,18 +208,12 @@ impl Renderer {
         }
     }
 
-    /// `{"message":…,"triage":{…}}`; bytes that are not UTF-8 stay in `raw_base64`.
+    /// `{"message":…,"triage":{…}}`.
     fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
         let message = without_line_end(row.bytes);
         let labels = engine.setup().labels().clone();
         let outcome = engine.label(&plain_event(message), NOW);
-        out.extend_from_slice(b"{\"message\":");
-        write_string(&String::from_utf8_lossy(message), out);
-        if std::str::from_utf8(message).is_err() {
-            out.extend_from_slice(b",\"raw_base64\":\"");
-            out.extend_from_slice(BASE64_STANDARD.encode(message).as_bytes());
-            out.push(b'"');
-        }
+        write_message(message, out);
         out.extend_from_slice(b",\"triage\":");
         outcome.write_json(&self.fields, &labels, out);
         out.extend_from_slice(b"}\n");
@@ -202,8 +230,7 @@ impl Renderer {
         };
         let label = paint(screen, screen::label_style(outcome.label), &fit(outcome.label, 20));
         let tier = paint(screen, screen::tier_style(outcome.tier), &fit(outcome.tier.name(), 10));
-        let room = screen.width.saturating_sub(20 + 1 + 10 + 1 + 6 + 1).max(20);
-        let text = screen::one_line(&String::from_utf8_lossy(message), room);
+        let text = screen::one_line(&String::from_utf8_lossy(message), screen.room());
         let extra = self.table_fields(&outcome, &labels);
         out.extend_from_slice(format!("{label} {tier} {confidence:<6} {text}{extra}\n").as_bytes());
     }
@@ -226,6 +253,17 @@ impl Renderer {
             }
         }
         lines
+    }
+}
+
+/// `{"message":…`; bytes that are not UTF-8 stay in `raw_base64`.
+fn write_message(message: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"message\":");
+    write_string(&String::from_utf8_lossy(message), out);
+    if std::str::from_utf8(message).is_err() {
+        out.extend_from_slice(b",\"raw_base64\":\"");
+        out.extend_from_slice(BASE64_STANDARD.encode(message).as_bytes());
+        out.push(b'"');
     }
 }
 
