@@ -100,6 +100,20 @@ fn nothing_in_the_report_acts_on_a_terminal() {
 }
 
 #[test]
+fn a_model_that_never_labels_is_announced() {
+    let dir = TempDir::new().unwrap();
+    let said = |target: &str| {
+        let output = train(dir.path(), &corpus(), &["--c", "6", "--target-error", target]);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let never = said("0.02");
+    assert!(never.contains("no label reaches the target error: at 0.02 about 149 "), "{never}");
+    assert!(never.contains("[thresholds]") && never.contains("--target-error"), "{never}");
+    assert_eq!(said("0.1"), "");
+}
+
+#[test]
 fn columns_can_have_other_names() {
     let dir = TempDir::new().unwrap();
     let csv = corpus().replace("source,log_message,target_label", "a,text,kind");

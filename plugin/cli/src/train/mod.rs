@@ -161,6 +161,9 @@ fn train(
         let answers = calibrate::answers(&held_out.logits, &targets, temperature);
         quality.push(show(by, &answers, data, &thresholds, page)?);
     }
+    if thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
+        screen::tell(&never_labels(args.target_error));
+    }
     trade_off(&answers, data.labels.len(), page).map_err(sentence)?;
 
     let all: Vec<usize> = (0..targets.len()).collect();
@@ -176,6 +179,16 @@ fn train(
     let labels = data.labels.clone();
     let info = ClassifierInfo { labels, thresholds, temperature, training, quality };
     Ok(write::bundle(parts, embedder.info().clone(), info, &weights, &features, data))
+}
+
+/// What is said of a model whose semantic tier gives no label.
+fn never_labels(target_error: f64) -> String {
+    format!(
+        "logtriage: no label reaches the target error: at {target_error} about {} held-out answers \
+         without an error are needed per label, so this model labels nothing; give more examples, \
+         raise --target-error, or set [thresholds] in logtriage.toml",
+        calibrate::answers_needed(target_error)
+    )
 }
 
 /// Calibration follows the first.
