@@ -47,7 +47,7 @@ fn a_config_may_have_a_byte_order_mark_and_crlf() {
 fn an_unknown_key() {
     let ran = with_config("cache_size = 5\ncash_size = 6\n");
     refused(ran, &["mine.toml:2:1", "unknown field `cash_size`", "`cache_size`"]);
-    refused(with_config("[reasoning]\nurl = 'x'\n"), &["mine.toml:2:1", "`url`", "`base_url`"]);
+    refused(with_config("[reasoning]\nurl = 'x'\n"), &["mine.toml:2:1", "`url`", "`state_dir`"]);
 }
 
 #[test]
