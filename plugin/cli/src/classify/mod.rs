@@ -228,6 +228,7 @@ fn header(
                 "{name} is empty; a CSV file begins with a header"
             )));
         };
+        csv_header::refuse_unclosed(rows.name(), &raw, delimiter)?;
         match &header {
             None => header = Some(Header::read(rows.name(), &raw, &columns, fields)?),
             Some(first) if first.is_same(&raw) => {}

@@ -313,7 +313,7 @@ fn candidates(candidates: &[(LabelId, Confidence)], labels: &Labels) -> String {
 }
 
 /// Quoted where RFC 4180 asks for it.
-fn write_cell(text: &str, delimiter: u8, out: &mut Vec<u8>) {
+pub(super) fn write_cell(text: &str, delimiter: u8, out: &mut Vec<u8>) {
     let special = |b: &u8| *b == delimiter || matches!(b, b'"' | b'\n' | b'\r');
     if text.as_bytes().iter().any(special) {
         out.push(b'"');

@@ -20,6 +20,8 @@ fn a_wrong_delimiter_is_recognised() {
         place.file("a.csv", ["source", "log_message\na", "boom\n"].join(delimiter));
         place.classify(&["a.csv"]).ends(2).gives_nothing().says(&["a.csv", advice]);
     }
+    place.file("a.csv", "when;text\n1;boom\n");
+    place.classify(&["a.csv"]).ends(2).says(&["log_message", "--delimiter ';'"]);
     place.file("a.tsv", "source,log_message\na,boom\n");
     place.classify(&["a.tsv"]).ends(2).says(&["--delimiter ','"]);
 }
@@ -28,6 +30,8 @@ fn a_wrong_delimiter_is_recognised() {
 fn a_header_with_an_open_quotation_mark() {
     let place = Place::new();
     place.file("a.csv", "source,\"log_message\na,boom\n");
+    place.classify(&["a.csv"]).ends(2).gives_nothing().says(&["a.csv", "header", "never closes"]);
+    place.file("a.csv", "log_message,\"source\na,boom\n");
     place.classify(&["a.csv"]).ends(2).gives_nothing().says(&["a.csv", "header", "never closes"]);
 }
 
@@ -189,6 +193,14 @@ fn columns_of_ours_that_are_already_there() {
     place.file("a.csv", "log_message,tier\nboom,x\n");
     let ran = place.classify(&["a.csv"]).ends(2).gives_nothing();
     ran.says(&["a.csv already has a column \"tier\"", "--prefix triage_"]);
+}
+
+#[test]
+fn names_of_our_columns_are_cells() {
+    let place = Place::new();
+    place.file("a.csv", "log_message\nboom\n");
+    let ran = place.classify(&["a.csv", "--prefix", "x,\"y"]).quietly();
+    assert_eq!(ran.column("x,\"ytarget_label"), ["Error"]);
 }
 
 #[test]
