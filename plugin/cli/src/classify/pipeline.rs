@@ -60,6 +60,8 @@ pub struct Report {
 pub struct Batch {
     /// The input's name.
     pub name: String,
+    /// The input begins with it.
+    begins: bool,
     bytes: Vec<u8>,
     rows: Vec<RowAt>,
 }
@@ -94,11 +96,13 @@ pub struct Row<'b> {
     pub line: u64,
     /// Whether it is whole.
     pub part: Part,
+    /// The input begins with it.
+    pub begins: bool,
 }
 
 impl Batch {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), bytes: Vec::new(), rows: Vec::new() }
+        Self { name: name.to_owned(), begins: false, bytes: Vec::new(), rows: Vec::new() }
     }
 
     fn push(&mut self, bytes: &[u8], line: u64, part: Part) {
@@ -116,10 +120,11 @@ impl Batch {
     /// The rows in order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let mut start = 0;
-        self.rows.iter().map(move |row| {
+        self.rows.iter().enumerate().map(move |(place, row)| {
             let bytes = self.bytes.get(start..row.end).unwrap_or_default();
             start = row.end;
-            Row { bytes, line: row.line, part: row.part }
+            let begins = self.begins && place == 0;
+            Row { bytes, line: row.line, part: row.part, begins }
         })
     }
 }
@@ -179,7 +184,7 @@ fn read_all(
             if begins && !ends_line && keeps_line_ends {
                 batch.end_line_before();
             }
-            begins = false;
+            batch.begins = std::mem::take(&mut begins);
             ends_line = batch.bytes.ends_with(b"\n");
             let Some(worker) = turn.next() else { return Ok(()) };
             if worker.send(batch).is_err() {

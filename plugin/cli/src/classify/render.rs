@@ -175,11 +175,11 @@ impl Renderer {
             }
             Shape::Csv(_) | Shape::Jsonl => out.extend_from_slice(row.bytes),
             Shape::PlainJsonl => {
-                write_message(without_line_end(row.bytes), out);
+                write_message(message(row), out);
                 out.extend_from_slice(b"}\n");
             }
             Shape::Table(screen) => {
-                let text = String::from_utf8_lossy(without_line_end(row.bytes));
+                let text = String::from_utf8_lossy(message(row));
                 let text = screen::one_line(&text, screen.room());
                 out.extend_from_slice(format!("{:<38} {text}\n", "").as_bytes());
             }
@@ -210,7 +210,7 @@ impl Renderer {
 
     /// `{"message":…,"triage":{…}}`.
     fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let message = without_line_end(row.bytes);
+        let message = message(row);
         let labels = engine.setup().labels().clone();
         let outcome = engine.label(&plain_event(message), NOW);
         write_message(message, out);
@@ -220,7 +220,7 @@ impl Renderer {
     }
 
     fn table_row(&self, screen: &Screen, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let message = without_line_end(row.bytes);
+        let message = message(row);
         let labels = engine.setup().labels().clone();
         let outcome = engine.label(&plain_event(message), NOW);
         let confidence = if outcome.candidates.is_empty() {
@@ -297,10 +297,11 @@ fn split_line_end(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(bytes.len() - ends)
 }
 
-/// A line without its `\n` or `\r\n`.
-fn without_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
+/// A plain line without its `\n` or `\r\n`, and without the byte order mark of its file.
+fn message<'b>(row: &Row<'b>) -> &'b [u8] {
+    let line = row.bytes.strip_suffix(b"\n").unwrap_or(row.bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.strip_prefix(b"\xef\xbb\xbf").filter(|_| row.begins).unwrap_or(line)
 }
 
 /// `label=probability`, best first, joined by `;`.
