@@ -40,8 +40,9 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     let loaded = Loaded::read(&args.setup)?;
     let setup = Arc::new(loaded.setup()?);
     let mut engine = Engine::new(Arc::clone(&setup));
-    for (kind, verdicts) in loaded.journals()?.verdicts {
-        engine.learn(kind, &verdicts);
+    let journals = loaded.journals();
+    for (kind, verdicts) in &journals.verdicts {
+        engine.learn(*kind, verdicts);
     }
     let event = Event {
         message: Some(Cow::Borrowed(args.message.as_bytes())),
@@ -54,7 +55,10 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
         opinion(&setup, outcome.template, args.top, &mut page);
     }
     screen::print(page.0.as_bytes())?;
-    Ok(Ended::Clean)
+    for problem in &journals.problems {
+        screen::tell(&format!("logtriage: {problem}"));
+    }
+    Ok(if journals.problems.is_empty() { Ended::Clean } else { Ended::WithProblems })
 }
 
 /// What the engine says.

@@ -65,8 +65,8 @@ impl Loaded {
     }
 
     /// The verdicts in the state directory, if there is one.
-    pub fn journals(&self) -> Result<Journals, Failure> {
-        Ok(self.state().map(|state| state.journals()).transpose()?.unwrap_or_default())
+    pub fn journals(&self) -> Journals {
+        self.state().map(|state| state.journals()).unwrap_or_default()
     }
 
     fn model(&self) -> Result<Model, Failure> {

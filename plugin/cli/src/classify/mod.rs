@@ -145,7 +145,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     apply(args, &mut loaded.config);
     let setup = Arc::new(loaded.setup()?);
     let state = loaded.state();
-    let journals = loaded.journals()?;
+    let journals = loaded.journals();
 
     let mut inputs = rows(args, format)?;
     let fields = loaded.config.fields.clone();
