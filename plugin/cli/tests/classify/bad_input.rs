@@ -220,6 +220,22 @@ fn mixed_formats_are_refused() {
 }
 
 #[test]
+fn options_of_another_format_are_refused() {
+    let place = Place::new();
+    place.file("a.csv", "log_message\nboom\n").file("a.log", "boom\n").file("a.jsonl", "{}\n");
+    let refused = |args: &[&str], words: &[&str]| {
+        place.classify(args).ends(2).gives_nothing().says(words);
+    };
+    refused(&["a.log", "--message-column", "x"], &["--message-column is for CSV", "--format csv"]);
+    refused(&["-", "--delimiter", ";"], &["--delimiter is for CSV", "plain lines"]);
+    refused(&["a.jsonl", "--message-column", "x"], &["read as JSONL", "message_keys"]);
+    refused(&["a.jsonl", "--source-column", "x"], &["source_keys in logtriage.toml"]);
+    refused(&["a.jsonl", "--prefix", "x"], &["--prefix is for CSV", "output_key"]);
+    refused(&["a.jsonl", "--plain-output", "table"], &["for plain lines", "--format plain"]);
+    refused(&["a.csv", "--plain-output", "jsonl"], &["a.csv is read as CSV", "--format plain"]);
+}
+
+#[test]
 fn lines_that_are_no_records_pass() {
     let place = Place::new();
     place.file("a.jsonl", "{\"log\":\"boom\"}\n{\"log\":\n[1]\n{\"log\":\"boom\"}\n");
