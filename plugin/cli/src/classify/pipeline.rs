@@ -12,7 +12,7 @@ use logtriage_engine::{Engine, OFFER_AGAIN_AFTER, Stats};
 
 use super::csv_rows::{Found, LineFinder, MAX_ROW, RowFinder};
 use super::render::{Problem, Renderer};
-use super::streams::Input;
+use super::streams::{Input, refuse_compressed};
 use crate::failure::Failure;
 use crate::state::PendingList;
 
@@ -207,6 +207,7 @@ pub struct Rows {
     line: u64,
     /// A row too long to be held goes by in pieces.
     in_pieces: bool,
+    began: bool,
     at_end: bool,
 }
 
@@ -222,6 +223,7 @@ impl Rows {
             end: 0,
             line: 1,
             in_pieces: false,
+            began: false,
             at_end: false,
         }
     }
@@ -353,6 +355,9 @@ impl Rows {
         };
         self.end += read;
         self.at_end = read == 0;
+        if !std::mem::replace(&mut self.began, true) {
+            refuse_compressed(&self.input.name, self.rest())?;
+        }
         Ok(true)
     }
 }

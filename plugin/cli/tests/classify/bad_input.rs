@@ -236,6 +236,26 @@ fn options_of_another_format_are_refused() {
 }
 
 #[test]
+fn compressed_input_is_refused() {
+    let place = Place::new();
+    for (magic, packer, unpack) in [
+        (b"\x1f\x8b\x08\0".as_slice(), "gzip", "zcat"),
+        (b"\xfd7zXZ\0", "xz", "xzcat"),
+        (b"\x28\xb5\x2f\xfd\n", "zstd", "zstdcat"),
+    ] {
+        let words = format!("looks {packer}-compressed: {unpack} FILE | logtriage classify");
+        place.file("a.log", magic).file("b.log", "boom\n").file("out", "older\n");
+        let ran = place.classify(&["b.log", "a.log", "-o", "out"]).ends(2);
+        ran.says(&["a.log ", &words]);
+        assert_eq!(place.text("out"), "older\n");
+        for format in ["csv", "plain"] {
+            let ran = place.classify_with(&["--format", format, "-"], magic).ends(2);
+            ran.gives_nothing().says(&["standard input ", &words]);
+        }
+    }
+}
+
+#[test]
 fn lines_that_are_no_records_pass() {
     let place = Place::new();
     place.file("a.jsonl", "{\"log\":\"boom\"}\n{\"log\":\n[1]\n{\"log\":\"boom\"}\n");
