@@ -96,7 +96,10 @@ fn a_missing_config_or_rules_file() {
     place.file("a.log", "boom\n");
     let ran = place.classify(&["--config", "no.toml", "a.log"]);
     refused(ran, &["no.toml: No such file"]);
-    refused(with_config("rules = 'no-rules.toml'\n"), &["no-rules.toml: No such file"]);
+    let ran = with_config("rules = ['builtin', 'no-rules.toml']\n");
+    refused(ran, &["mine.toml: rules = \"no-rules.toml\": No such file"]);
+    refused(with_config("model = 'nope'\n"), &["mine.toml: model = \"nope\": No such file"]);
+    refused(with_config("model = 'a.log'\n"), &["mine.toml: model = \"a.log\": Not a directory"]);
 }
 
 #[test]
