@@ -21,6 +21,7 @@ Examples:
   logtriage explain \"$(tail -n 1 app.log)\"")]
 pub struct Args {
     /// The message, as one argument
+    #[arg(allow_hyphen_values = true)]
     message: String,
 
     /// Its source, for rules that ask for one
