@@ -95,18 +95,20 @@ impl Renderer {
         problems: &mut Vec<Problem>,
     ) {
         let mut reader = FieldReader::new(self.delimiter());
+        // The engine is borrowed while its outcome is written.
+        let labels = engine.setup().labels().clone();
         for row in batch.rows() {
             let output_before = out.len();
             let read = match &self.shape {
                 _ if matches!(row.part, Part::Piece { .. }) => self.piece(&row, out),
-                Shape::Csv(header) => self.csv_row(header, &row, &mut reader, engine, out),
+                Shape::Csv(header) => self.csv_row(header, &row, &mut reader, engine, &labels, out),
                 Shape::Jsonl => record(&row, engine, out),
                 Shape::PlainJsonl => {
-                    self.plain_record(&row, engine, out);
+                    self.plain_record(&row, engine, &labels, out);
                     Ok(())
                 }
                 Shape::Table(screen) => {
-                    self.table_row(screen, &row, engine, out);
+                    self.table_row(screen, &row, engine, &labels, out);
                     Ok(())
                 }
             };
@@ -125,6 +127,7 @@ impl Renderer {
         row: &Row<'_>,
         reader: &mut FieldReader,
         engine: &mut Engine,
+        labels: &Labels,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let (content, end) = split_line_end(row.bytes);
@@ -155,9 +158,8 @@ impl Renderer {
             message: fields.get(header.message).map(Cow::Borrowed),
             source: (!source.is_empty()).then(|| String::from_utf8_lossy(source)),
         };
-        let labels = engine.setup().labels().clone();
         let outcome = engine.label(&event, NOW);
-        self.csv_cells(header.delimiter, &outcome, &labels, out);
+        self.csv_cells(header.delimiter, &outcome, labels, out);
         out.extend_from_slice(end);
         Ok(())
     }
@@ -209,19 +211,24 @@ impl Renderer {
     }
 
     /// `{"message":…,"triage":{…}}`.
-    fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
+    fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, labels: &Labels, out: &mut Vec<u8>) {
         let message = message(row);
-        let labels = engine.setup().labels().clone();
         let outcome = engine.label(&plain_event(message), NOW);
         write_message(message, out);
         out.extend_from_slice(b",\"triage\":");
-        outcome.write_json(&self.fields, &labels, out);
+        outcome.write_json(&self.fields, labels, out);
         out.extend_from_slice(b"}\n");
     }
 
-    fn table_row(&self, screen: &Screen, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
+    fn table_row(
+        &self,
+        screen: &Screen,
+        row: &Row<'_>,
+        engine: &mut Engine,
+        labels: &Labels,
+        out: &mut Vec<u8>,
+    ) {
         let message = message(row);
-        let labels = engine.setup().labels().clone();
         let outcome = engine.label(&plain_event(message), NOW);
         let confidence = if outcome.candidates.is_empty() {
             String::new()
@@ -231,7 +238,7 @@ impl Renderer {
         let label = paint(screen, screen::label_style(outcome.label), &fit(outcome.label, 20));
         let tier = paint(screen, screen::tier_style(outcome.tier), &fit(outcome.tier.name(), 10));
         let text = screen::one_line(&String::from_utf8_lossy(message), screen.room());
-        let extra = self.table_fields(&outcome, &labels);
+        let extra = self.table_fields(&outcome, labels);
         out.extend_from_slice(format!("{label} {tier} {confidence:<6} {text}{extra}\n").as_bytes());
     }
 
