@@ -21,6 +21,7 @@ Examples:
   logtriage explain \"$(tail -n 1 app.log)\"")]
 pub struct Args {
     /// The message, as one argument
+    #[arg(allow_hyphen_values = true)]
     message: String,
 
     /// Its source, for rules that ask for one
@@ -40,8 +41,9 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     let loaded = Loaded::read(&args.setup)?;
     let setup = Arc::new(loaded.setup()?);
     let mut engine = Engine::new(Arc::clone(&setup));
-    for (kind, verdicts) in loaded.journals()?.verdicts {
-        engine.learn(kind, &verdicts);
+    let journals = loaded.journals();
+    for (kind, verdicts) in &journals.verdicts {
+        engine.learn(*kind, verdicts);
     }
     let event = Event {
         message: Some(Cow::Borrowed(args.message.as_bytes())),
@@ -54,7 +56,10 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
         opinion(&setup, outcome.template, args.top, &mut page);
     }
     screen::print(page.0.as_bytes())?;
-    Ok(Ended::Clean)
+    for problem in &journals.problems {
+        screen::tell(&format!("logtriage: {problem}"));
+    }
+    Ok(if journals.problems.is_empty() { Ended::Clean } else { Ended::WithProblems })
 }
 
 /// What the engine says.

@@ -27,7 +27,8 @@ pub struct SetupArgs {
 pub struct Loaded {
     /// What it says.
     pub config: Config,
-    directory: PathBuf,
+    /// Empty for the built-in one.
+    path: PathBuf,
 }
 
 impl Loaded {
@@ -37,17 +38,21 @@ impl Loaded {
         let path = match &args.config {
             Some(path) => path.clone(),
             None if Path::new(DEFAULT_CONFIG).exists() => PathBuf::from(DEFAULT_CONFIG),
-            None => return Ok(Self { config: Config::default(), directory: PathBuf::new() }),
+            None => return Ok(Self { config: Config::default(), path: PathBuf::new() }),
         };
         let bytes = std::fs::read(&path).map_err(|e| Failure::io(&path, e))?;
         let config = Config::parse(&path.display().to_string(), &bytes)?;
-        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { config, directory })
+        Ok(Self { config, path })
     }
 
     /// A path of the config, seen from the working directory.
     pub fn resolve(&self, path: &str) -> PathBuf {
-        self.directory.join(path)
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// A file or directory that the config names under `key` and that cannot be read.
+    fn unreadable(&self, key: &str, name: &str, problem: &std::io::Error) -> Failure {
+        Failure::other(format!("{}: {key} = {name:?}: {problem}", self.path.display()))
     }
 
     /// Reads rules and model and puts everything together.
@@ -65,14 +70,18 @@ impl Loaded {
     }
 
     /// The verdicts in the state directory, if there is one.
-    pub fn journals(&self) -> Result<Journals, Failure> {
-        Ok(self.state().map(|state| state.journals()).transpose()?.unwrap_or_default())
+    pub fn journals(&self) -> Journals {
+        self.state().map(|state| state.journals()).unwrap_or_default()
     }
 
     fn model(&self) -> Result<Model, Failure> {
         match &self.config.model {
             ModelSource::Builtin => Model::builtin().map_err(|e| Failure::other(e.to_string())),
-            ModelSource::Directory(name) => load_model(&self.resolve(name)),
+            ModelSource::Directory(name) => {
+                let path = self.resolve(name);
+                std::fs::read_dir(&path).map_err(|e| self.unreadable("model", name, &e))?;
+                load_model(&path)
+            }
         }
     }
 
@@ -92,7 +101,8 @@ impl Loaded {
                 }
                 RuleSource::File(name) => {
                     let path = self.resolve(name);
-                    let bytes = std::fs::read(&path).map_err(|e| Failure::io(&path, e))?;
+                    let bytes =
+                        std::fs::read(&path).map_err(|e| self.unreadable("rules", name, &e))?;
                     (path.display().to_string(), Cow::Owned(bytes))
                 }
             });

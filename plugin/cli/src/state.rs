@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use logtriage_engine::{Kind, Labels, Pending, TemplateId, Verdict, read_journal};
+use logtriage_engine::{JournalProblem, Kind, Labels, Pending, TemplateId, Verdict, read_journal};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -20,6 +20,9 @@ const MAX_LISTED: usize = 16_384;
 /// A journal is read up to this size, in bytes.
 const MAX_JOURNAL: u64 = 256 << 20;
 
+/// Lines of a journal that are reported one by one.
+const REPORTED: usize = 20;
+
 /// The state directory of a config.
 pub struct State {
     directory: PathBuf,
@@ -30,7 +33,7 @@ pub struct State {
 pub struct Journals {
     /// In the order in which they are to be learnt.
     pub verdicts: Vec<(Kind, Vec<Verdict>)>,
-    /// Lines passed over, with file and line.
+    /// Lines passed over, with file and line, and journals that cannot be read.
     pub problems: Vec<String>,
 }
 
@@ -40,21 +43,26 @@ impl State {
         Self { directory }
     }
 
-    /// Reads what people and machines said. A journal that does not exist is empty.
-    pub fn journals(&self) -> Result<Journals, Failure> {
+    /// Reads what people and machines said. A journal that does not exist is empty, and one that
+    /// cannot be read keeps nothing from being labelled.
+    pub fn journals(&self) -> Journals {
         let mut journals = Journals::default();
         for (name, kind) in
             [("verdicts.human.jsonl", Kind::Person), ("verdicts.jsonl", Kind::Machine)]
         {
             let path = self.directory.join(name);
-            let (verdicts, problems) = read_journal(&read_if_there(&path)?);
-            let place = |line| format!("{}:{line}", path.display());
-            journals
-                .problems
-                .extend(problems.iter().map(|p| format!("{}: {}", place(p.line), p.message)));
-            journals.verdicts.push((kind, verdicts));
+            match read_if_there(&path) {
+                Ok(bytes) => {
+                    let (verdicts, problems) = read_journal(&bytes);
+                    journals.problems.extend(passed_over(&path, &problems));
+                    journals.verdicts.push((kind, verdicts));
+                }
+                Err(failure) => {
+                    journals.problems.push(format!("verdicts are not used: {failure}"));
+                }
+            }
         }
-        Ok(journals)
+        journals
     }
 
     /// Appends templates to `pending.jsonl`: each a line of its own in one write, so that writers do
@@ -82,6 +90,23 @@ impl State {
         }
         Ok(pending.len())
     }
+}
+
+/// The first lines one by one, the others as a count.
+fn passed_over(path: &Path, problems: &[JournalProblem]) -> Vec<String> {
+    let path = path.display();
+    let mut said: Vec<String> = problems
+        .iter()
+        .take(REPORTED)
+        // A line of a journal is a text of one line to its reader.
+        .map(|p| {
+            format!("{path}:{}: {}", p.line, p.message.replace(" at line 1 column ", " at column "))
+        })
+        .collect();
+    if let Some(more) = problems.len().checked_sub(REPORTED).filter(|more| *more > 0) {
+        said.push(format!("{path}: and {more} more lines that could not be read"));
+    }
+    said
 }
 
 fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Value {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use assert_cmd::Command;
 use tempfile::TempDir;
@@ -75,6 +75,42 @@ fn a_csv_becomes_a_bundle_the_same_every_time() {
     let prediction = model.predict("printer failed badly", &mut scratch);
     assert_eq!(model.labels()[usize::from(prediction.label)], "Error");
     assert_eq!(model.info().training.templates, 128);
+}
+
+#[test]
+fn a_report_that_nobody_reads_costs_no_bundle() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("labelled.csv");
+    fs::write(&file, corpus()).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_logtriage"));
+    command.arg("train").arg(file).args(["--c", "6", "-o"]).arg(dir.path().join("bundle"));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    loaded(&dir.path().join("bundle"));
+}
+
+#[test]
+fn nothing_in_the_report_acts_on_a_terminal() {
+    let dir = TempDir::new().unwrap();
+    let csv = corpus() + "a,\u{1b}[2J here,Error\na,\u{1b}[2J here,System Notification\n";
+    let output = train(dir.path(), &csv, &["--c", "6"]);
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("more than one label") && !report.contains('\u{1b}'), "{report:?}");
+}
+
+#[test]
+fn a_model_that_never_labels_is_announced() {
+    let dir = TempDir::new().unwrap();
+    let said = |target: &str| {
+        let output = train(dir.path(), &corpus(), &["--c", "6", "--target-error", target]);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let never = said("0.02");
+    assert!(never.contains("no label reaches the target error: at 0.02 about 149 "), "{never}");
+    assert!(never.contains("[thresholds]") && never.contains("--target-error"), "{never}");
+    assert_eq!(said("0.1"), "");
 }
 
 #[test]

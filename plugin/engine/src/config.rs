@@ -61,19 +61,13 @@ pub struct Config {
     thresholds: Vec<ThresholdEntry>,
 }
 
-/// `[reasoning]`: where unknown templates are kept and who is asked about them.
+/// `[reasoning]`: where unknown templates are kept and verdicts are read from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reasoning {
     /// The state directory: `pending.jsonl`, `verdicts.jsonl`, `verdicts.human.jsonl`.
     #[serde(default = "default_state_dir")]
     pub state_dir: String,
-    /// Base URL of an OpenAI-compatible server.
-    pub base_url: Option<String>,
-    /// The model to ask.
-    pub model: Option<String>,
-    /// The environment variable that holds the key.
-    pub api_key_env: Option<String>,
 }
 
 fn default_state_dir() -> String {

@@ -55,9 +55,7 @@ max_new_templates_per_second = 500
 Error = 1
 "HTTP Status" = 0.0
 [reasoning]
-base_url = "http://127.0.0.1:11434/v1"
-model = "qwen3:4b"
-api_key_env = "LOGTRIAGE_API_KEY"
+state_dir = "kept"
 "#,
     );
     assert_eq!(config.message_keys, ["text", "a.b"]);
@@ -70,10 +68,8 @@ api_key_env = "LOGTRIAGE_API_KEY"
     assert_eq!(config.model, ModelSource::Directory("bundle".to_owned()));
     assert_eq!((config.cache_size, config.max_new_templates_per_second), (1, 500));
     let reasoning = config.reasoning.as_ref().expect("[reasoning]");
-    assert_eq!(reasoning.state_dir, "state");
-    assert_eq!(reasoning.base_url.as_deref(), Some("http://127.0.0.1:11434/v1"));
-    assert_eq!(reasoning.model.as_deref(), Some("qwen3:4b"));
-    assert_eq!(reasoning.api_key_env.as_deref(), Some("LOGTRIAGE_API_KEY"));
+    assert_eq!(reasoning.state_dir, "kept");
+    assert_eq!(parse("[reasoning]").reasoning.expect("[reasoning]").state_dir, "state");
 
     let labels = Labels::default();
     let given = [Threshold::At(Confidence::from_probability(0.5)); 9];
@@ -140,6 +136,7 @@ fn every_error_says_where_and_what() {
         ("[thresholds]\nError = \"Never\"", 2, 9, "takes a number from 0 to 1, or \"never\""),
         ("[thresholds]\nError = [1]", 2, 9, "a number from 0 to 1, or \"never\""),
         ("[reasoning]\nurl = \"x\"", 2, 1, "unknown field `url`"),
+        ("[reasoning]\nmodel = \"x\"", 2, 1, "unknown field `model`, expected `state_dir`"),
         ("[reasoning]\nstate_dir = 1", 2, 13, "expected a string"),
         ("cache_size = 1\ncache_size = 2", 2, 1, "duplicate key"),
         ("cache_size", 1, 11, "expected `=`"),

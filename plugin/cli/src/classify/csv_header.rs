@@ -2,7 +2,8 @@
 
 use logtriage_engine::Field;
 
-use super::csv_rows::FieldReader;
+use super::csv_rows::{FieldReader, Found, RowFinder};
+use super::render::write_cell;
 use crate::failure::Failure;
 
 /// Which CSV columns are read, and what the added ones are called.
@@ -81,10 +82,21 @@ impl Header {
         let mut extended = content.to_vec();
         for name in &self.added {
             extended.push(self.delimiter);
-            extended.extend_from_slice(name.as_bytes());
+            write_cell(name, self.delimiter, &mut extended);
         }
         extended.extend_from_slice(if end.is_empty() { b"\n" } else { end });
         extended
+    }
+}
+
+/// A quotation mark that is never closed would hide the columns after it.
+pub fn refuse_unclosed(file: &str, raw: &[u8], delimiter: u8) -> Result<(), Failure> {
+    let row = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw).trim_ascii_start();
+    match RowFinder::new(delimiter).find(row, true) {
+        Found::Unclosed => Err(Failure::other(format!(
+            "{file}: its header opens a quotation mark and never closes it"
+        ))),
+        Found::Row(_) | Found::More => Ok(()),
     }
 }
 
@@ -100,15 +112,15 @@ fn no_message_column(file: &str, raw: &[u8], columns: &Columns, names: &[String]
     let other = [b',', b';', b'\t', b'|']
         .into_iter()
         .filter(|delimiter| *delimiter != columns.delimiter)
-        .find(|delimiter| self::names(raw, *delimiter).contains(&columns.message));
+        .find(|delimiter| {
+            let others = self::names(raw, *delimiter);
+            others.contains(&columns.message) || (names.len() == 1 && others.len() > 1)
+        });
     let advice = match other {
         Some(b'\t') => "it seems to be separated by tabs: use --delimiter tab".to_owned(),
         Some(other) => {
             let other = char::from(other);
             format!("it seems to be separated by \"{other}\": use --delimiter '{other}'")
-        }
-        None if raw.iter().filter(|b| **b == b'"').count() % 2 == 1 => {
-            "its header opens a quotation mark and never closes it".to_owned()
         }
         None => format!(
             "it has: {}. Name the one with the message with --message-column",

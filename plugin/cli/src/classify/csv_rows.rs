@@ -3,8 +3,9 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-/// A row that does not end within this many bytes has a quotation mark that is never closed.
-const MAX_ROW: usize = 64 << 20;
+/// A row that does not end within this many bytes is not held in memory; one of CSV has a quotation
+/// mark that is never closed.
+pub const MAX_ROW: usize = 64 << 20;
 
 /// Bytes that are read in vain, behind quotation marks that are never closed, before rows may no
 /// longer span lines: a file of nothing but such rows is read in linear time.
@@ -21,10 +22,28 @@ pub enum Found {
     More,
 }
 
+/// Finds the end of a line in a growing run of bytes, and looks at each byte once.
+#[derive(Default)]
+pub struct LineFinder {
+    looked: usize,
+}
+
+impl LineFinder {
+    /// The length of the line with which `bytes` begins, with its line end: the same bytes as in
+    /// the last call, and more, as long as the answer was `None`.
+    pub fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        let looked = std::mem::replace(&mut self.looked, bytes.len());
+        let at = memchr::memchr(b'\n', bytes.get(looked..)?)?;
+        self.looked = 0;
+        Some(looked + at + 1)
+    }
+}
+
 /// Finds rows in a growing run of bytes.
 pub struct RowFinder {
     delimiter: u8,
     core: Reader,
+    lines: LineFinder,
     /// Bytes of the present row that were looked at.
     seen: usize,
     /// How many more may be read in vain.
@@ -39,6 +58,7 @@ impl RowFinder {
         Self {
             delimiter,
             core: reader(delimiter),
+            lines: LineFinder::default(),
             seen: 0,
             vain_left: MAX_VAIN,
             output: vec![0; 4096],
@@ -57,8 +77,9 @@ impl RowFinder {
         if self.vain_left > 0 {
             return self.find_row(bytes, at_end);
         }
-        match memchr::memchr(b'\n', bytes) {
-            Some(at) => self.find_row(&bytes[..=at], true),
+        match self.lines.find(bytes) {
+            Some(length) => self.find_row(&bytes[..length], true),
+            None if bytes.len() >= MAX_ROW => self.unclosed(),
             None if at_end => self.find_row(bytes, true),
             None => Found::More,
         }
@@ -73,7 +94,7 @@ impl RowFinder {
                 ReadRecordResult::End => break,
             }
         }
-        if self.seen > MAX_ROW {
+        if self.seen >= MAX_ROW {
             return self.unclosed();
         }
         if !at_end {
@@ -106,6 +127,7 @@ impl RowFinder {
 
     fn unclosed(&mut self) -> Found {
         self.core = reader(self.delimiter);
+        self.lines = LineFinder::default();
         self.vain_left = self.vain_left.saturating_sub(self.seen);
         self.seen = 0;
         Found::Unclosed

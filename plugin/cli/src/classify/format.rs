@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Args, FormatArg};
+use super::{Args, FormatArg, PlainOutput};
 use crate::failure::Failure;
 
 /// The format of all inputs of a run.
@@ -19,6 +19,16 @@ pub enum InputFormat {
     Plain,
 }
 
+impl InputFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv { .. } => "CSV",
+            Self::Jsonl => "JSONL",
+            Self::Plain => "plain lines",
+        }
+    }
+}
+
 /// The one format of all files.
 pub(super) fn of_all(args: &Args) -> Result<InputFormat, Failure> {
     let formats: Vec<_> = args.files.iter().map(|file| of_file(args, file)).collect();
@@ -30,6 +40,37 @@ pub(super) fn of_all(args: &Args) -> Result<InputFormat, Failure> {
             args.files[0].display(),
             args.files[other].display()
         ))),
+    }
+}
+
+/// An option that the format does not know would be overlooked in silence.
+pub(super) fn refuse_idle_options(args: &Args, format: InputFormat) -> Result<(), Failure> {
+    let refuse = |option: &str, of: &str, instead: &str| {
+        let file = args.files[0].display();
+        let kind = format.name();
+        let message = format!("{option} is for {of}, and {file} is read as {kind}; {instead}");
+        Err(Failure::other(message))
+    };
+    if format != InputFormat::Plain && args.plain_output != PlainOutput::Auto {
+        return refuse("--plain-output", "plain lines", "leave it out, or use --format plain");
+    }
+    let (message, source, output) = match format {
+        InputFormat::Csv { .. } => return Ok(()),
+        InputFormat::Jsonl => ("message_keys", "source_keys", "output_key"),
+        InputFormat::Plain => ("", "", ""),
+    };
+    let idle = [
+        ("--message-column", args.message_column.is_some(), message),
+        ("--source-column", args.source_column.is_some(), source),
+        ("--prefix", args.prefix.is_some(), output),
+        ("--delimiter", args.delimiter.is_some(), ""),
+    ];
+    match idle.iter().find(|(_, given, _)| *given) {
+        None => Ok(()),
+        Some((option, _, "")) => refuse(option, "CSV", "leave it out, or use --format csv"),
+        Some((option, _, key)) => {
+            refuse(option, "CSV", &format!("use {key} in logtriage.toml, or --format csv"))
+        }
     }
 }
 

@@ -63,21 +63,21 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = PlainOutput::Auto)]
     plain_output: PlainOutput,
 
-    /// CSV column with the message
-    #[arg(long, default_value = "log_message", value_name = "NAME")]
-    message_column: String,
+    /// CSV column with the message [default: log_message]
+    #[arg(long, value_name = "NAME")]
+    message_column: Option<String>,
 
-    /// CSV column with the source; it may be absent
-    #[arg(long, default_value = "source", value_name = "NAME")]
-    source_column: String,
+    /// CSV column with the source; it may be absent [default: source]
+    #[arg(long, value_name = "NAME")]
+    source_column: Option<String>,
 
     /// CSV delimiter: one character, or `tab`
     #[arg(long, value_parser = format::delimiter, value_name = "CHAR")]
     delimiter: Option<u8>,
 
     /// Put this before the names of the CSV columns that are added
-    #[arg(long, default_value = "", value_name = "TEXT")]
-    prefix: String,
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
 
     /// More to say of each event, in this order, instead of the config's `fields`
     #[arg(long, value_delimiter = ',', value_enum, value_name = "FIELD")]
@@ -141,17 +141,18 @@ impl From<FieldArg> for Field {
 pub fn run(args: &Args) -> Result<Ended, Failure> {
     let began = Instant::now();
     let format = format::of_all(args)?;
+    format::refuse_idle_options(args, format)?;
     let mut loaded = Loaded::read(&args.setup)?;
     apply(args, &mut loaded.config);
     let setup = Arc::new(loaded.setup()?);
     let state = loaded.state();
-    let journals = loaded.journals()?;
+    let journals = loaded.journals();
 
     let mut inputs = rows(args, format)?;
     let fields = loaded.config.fields.clone();
     let header = header(args, format, &fields, &mut inputs)?;
     let output = streams::open_output(args.output.as_deref())?;
-    let renderer = Renderer { shape: shape(args, format, header, &output), fields };
+    let renderer = Arc::new(Renderer { shape: shape(args, format, header, &output), fields });
     let (engines, refused): (Vec<_>, Vec<_>) =
         (0..threads(args)).map(|_| engine(&setup, &journals)).unzip();
     let report = pipeline::run(inputs, &renderer, engines, output.writer, &options(args))?;
@@ -216,9 +217,9 @@ fn header(
     let InputFormat::Csv { delimiter } = format else { return Ok(None) };
     let columns = Columns {
         delimiter,
-        message: args.message_column.clone(),
-        source: args.source_column.clone(),
-        prefix: args.prefix.clone(),
+        message: args.message_column.clone().unwrap_or_else(|| "log_message".to_owned()),
+        source: args.source_column.clone().unwrap_or_else(|| "source".to_owned()),
+        prefix: args.prefix.clone().unwrap_or_default(),
     };
     let mut header: Option<Header> = None;
     for rows in inputs {
@@ -228,6 +229,7 @@ fn header(
                 "{name} is empty; a CSV file begins with a header"
             )));
         };
+        csv_header::refuse_unclosed(rows.name(), &raw, delimiter)?;
         match &header {
             None => header = Some(Header::read(rows.name(), &raw, &columns, fields)?),
             Some(first) if first.is_same(&raw) => {}

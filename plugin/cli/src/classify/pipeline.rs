@@ -4,14 +4,15 @@
 //! output has the order of the input without any sorting.
 
 use std::io::{ErrorKind, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use logtriage_engine::{Engine, OFFER_AGAIN_AFTER, Stats};
 
-use super::csv_rows::{Found, RowFinder};
+use super::csv_rows::{Found, LineFinder, MAX_ROW, RowFinder};
 use super::render::{Problem, Renderer};
-use super::streams::Input;
+use super::streams::{Input, refuse_compressed};
 use crate::failure::Failure;
 use crate::state::PendingList;
 
@@ -20,6 +21,9 @@ const BATCH_ROWS: usize = 1024;
 
 /// Bytes of a batch after which it is closed.
 const BATCH_BYTES: usize = 1 << 20;
+
+/// Bytes that are read at once, at most, before a row asks for more.
+const BUFFER: usize = 256 << 10;
 
 /// Batches that wait before each worker.
 const QUEUE: usize = 2;
@@ -56,6 +60,8 @@ pub struct Report {
 pub struct Batch {
     /// The input's name.
     pub name: String,
+    /// The input begins with it.
+    begins: bool,
     bytes: Vec<u8>,
     rows: Vec<RowAt>,
 }
@@ -63,8 +69,23 @@ pub struct Batch {
 struct RowAt {
     end: usize,
     line: u64,
-    /// A quotation mark that is never closed.
-    unclosed: bool,
+    part: Part,
+}
+
+/// Whether a row is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It is.
+    Whole,
+    /// It opens a quotation mark that nothing closes.
+    Unclosed,
+    /// A piece of a row that is longer than what is held in memory.
+    Piece {
+        /// The row begins with it.
+        first: bool,
+        /// The row ends with it.
+        last: bool,
+    },
 }
 
 /// A row of a batch.
@@ -73,34 +94,37 @@ pub struct Row<'b> {
     pub bytes: &'b [u8],
     /// Counted from 1.
     pub line: u64,
-    /// It opens a quotation mark that nothing closes.
-    pub unclosed: bool,
+    /// Whether it is whole.
+    pub part: Part,
+    /// The input begins with it.
+    pub begins: bool,
 }
 
 impl Batch {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), bytes: Vec::new(), rows: Vec::new() }
+        Self { name: name.to_owned(), begins: false, bytes: Vec::new(), rows: Vec::new() }
     }
 
-    fn push(&mut self, bytes: &[u8], line: u64, unclosed: bool) {
+    fn push(&mut self, bytes: &[u8], line: u64, part: Part) {
         self.bytes.extend_from_slice(bytes);
-        self.rows.push(RowAt { end: self.bytes.len(), line, unclosed });
+        self.rows.push(RowAt { end: self.bytes.len(), line, part });
     }
 
     /// Puts a blank row first: the input before this one does not end with a line end.
     fn end_line_before(&mut self) {
         self.bytes.insert(0, b'\n');
         self.rows.iter_mut().for_each(|row| row.end += 1);
-        self.rows.insert(0, RowAt { end: 1, line: 1, unclosed: false });
+        self.rows.insert(0, RowAt { end: 1, line: 1, part: Part::Whole });
     }
 
     /// The rows in order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let mut start = 0;
-        self.rows.iter().map(move |row| {
+        self.rows.iter().enumerate().map(move |(place, row)| {
             let bytes = self.bytes.get(start..row.end).unwrap_or_default();
             start = row.end;
-            Row { bytes, line: row.line, unclosed: row.unclosed }
+            let begins = self.begins && place == 0;
+            Row { bytes, line: row.line, part: row.part, begins }
         })
     }
 }
@@ -118,7 +142,7 @@ struct Done {
 /// Labels all inputs.
 pub fn run(
     inputs: Vec<Rows>,
-    renderer: &Renderer,
+    renderer: &Arc<Renderer>,
     engines: Vec<Engine>,
     mut writer: Box<dyn Write>,
     options: &Options,
@@ -126,28 +150,23 @@ pub fn run(
     let bar = progress_bar(&inputs, options);
     let mut report = Report::default();
     write(&mut writer, &renderer.head(), &mut report)?;
-    let ended = std::thread::scope(|scope| {
-        let (mut to_workers, mut from_workers) = (Vec::new(), Vec::new());
-        for engine in engines {
-            let (batches, work) = sync_channel::<Batch>(QUEUE);
-            let (results, done) = sync_channel::<Done>(QUEUE);
-            scope.spawn(move || label_batches(engine, renderer, &work, &results));
-            to_workers.push(batches);
-            from_workers.push(done);
-        }
-        let reader = scope.spawn(move || read_all(inputs, &to_workers, renderer.keeps_line_ends()));
-        let written = write_all(&from_workers, &mut writer, options, &bar, &mut report);
-        // The workers stop when nobody takes their results, the reader when they do.
-        drop(from_workers);
-        let read = reader.join().unwrap_or_else(|_| Err(Failure::other("the reader failed")));
-        written.and(read)
-    });
+    let (mut to_workers, mut from_workers) = (Vec::new(), Vec::new());
+    for engine in engines {
+        let (batches, work) = sync_channel::<Batch>(QUEUE);
+        let (results, done) = sync_channel::<Done>(QUEUE);
+        let renderer = Arc::clone(renderer);
+        std::thread::spawn(move || label_batches(engine, &renderer, &work, &results));
+        to_workers.push(batches);
+        from_workers.push(done);
+    }
+    let keeps_line_ends = renderer.keeps_line_ends();
+    let reader = std::thread::spawn(move || read_all(inputs, &to_workers, keeps_line_ends));
+    let written = write_all(&from_workers, &mut writer, options, &bar, &mut report);
     bar.finish_and_clear();
-    ended?;
-    match writer.flush() {
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => report.stopped = true,
-        Err(e) => return Err(Failure::Io { file: "output".to_owned(), problem: e }),
-        Ok(()) => {}
+    written?;
+    // A run that ended early does not wait for its reader: it may wait for input that never comes.
+    if !report.stopped {
+        reader.join().unwrap_or_else(|_| Err(Failure::other("the reader failed")))?;
     }
     Ok(report)
 }
@@ -165,7 +184,7 @@ fn read_all(
             if begins && !ends_line && keeps_line_ends {
                 batch.end_line_before();
             }
-            begins = false;
+            batch.begins = std::mem::take(&mut begins);
             ends_line = batch.bytes.ends_with(b"\n");
             let Some(worker) = turn.next() else { return Ok(()) };
             if worker.send(batch).is_err() {
@@ -180,17 +199,33 @@ fn read_all(
 pub struct Rows {
     input: Input,
     csv: Option<RowFinder>,
+    lines: LineFinder,
+    /// What was read stands from `start` to `end`.
     buffer: Vec<u8>,
     start: usize,
+    end: usize,
     line: u64,
+    /// A row too long to be held goes by in pieces.
+    in_pieces: bool,
+    began: bool,
     at_end: bool,
 }
 
 impl Rows {
     /// Rows that end with a line; with a delimiter: CSV rows.
     pub fn new(input: Input, csv_delimiter: Option<u8>) -> Self {
-        let csv = csv_delimiter.map(RowFinder::new);
-        Self { input, csv, buffer: Vec::new(), start: 0, line: 1, at_end: false }
+        Self {
+            input,
+            csv: csv_delimiter.map(RowFinder::new),
+            lines: LineFinder::default(),
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            line: 1,
+            in_pieces: false,
+            began: false,
+            at_end: false,
+        }
     }
 
     /// The input's name.
@@ -202,54 +237,59 @@ impl Rows {
     /// none.
     pub fn first(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let mut batch = Batch::new(self.name());
-        loop {
-            let rows = batch.rows.len();
-            self.fill_batch(&mut batch, rows + 1)?;
-            if batch.rows.len() == rows {
-                return Ok(None);
-            }
+        while self.row(&mut batch)? || self.fill()? {
             let bytes = batch.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&batch.bytes);
             if !bytes.trim_ascii().is_empty() {
                 return Ok(Some(batch.bytes));
             }
         }
+        Ok(None)
     }
 
-    /// The next rows; `None` at the end.
+    /// The next rows; `None` at the end. Waits for input only where there is no row yet, so that
+    /// the rows of a live stream are not kept back.
     fn batch(&mut self) -> Result<Option<Batch>, Failure> {
         let mut batch = Batch::new(self.name());
-        self.fill_batch(&mut batch, BATCH_ROWS)?;
+        while batch.rows.len() < BATCH_ROWS && batch.bytes.len() < BATCH_BYTES {
+            if !self.row(&mut batch)? && (!batch.rows.is_empty() || !self.fill()?) {
+                break;
+            }
+        }
         Ok((!batch.rows.is_empty()).then_some(batch))
     }
 
-    fn fill_batch(&mut self, batch: &mut Batch, most: usize) -> Result<(), Failure> {
-        while batch.rows.len() < most && batch.bytes.len() < BATCH_BYTES {
-            if self.at_end && self.start == self.buffer.len() {
-                break;
-            }
-            match self.find() {
-                Found::More => self.fill()?,
-                Found::Row(length) => {
-                    let length = self.with_line_feed(length)?;
-                    self.take(length, false, batch);
-                }
-                Found::Unclosed => {
-                    let rest = &self.buffer[self.start..];
-                    let length = newline(rest).map_or(rest.len(), |at| at + 1);
-                    self.take(length, true, batch);
-                }
-            }
+    /// Takes a row; false where more must be read first.
+    fn row(&mut self, batch: &mut Batch) -> Result<bool, Failure> {
+        if self.in_pieces {
+            return Ok(self.piece(false, batch));
         }
-        Ok(())
+        match self.find() {
+            Found::More if self.end - self.start >= MAX_ROW => return Ok(self.piece(true, batch)),
+            Found::More => return Ok(false),
+            Found::Row(length) => {
+                let length = self.with_line_feed(length)?;
+                self.take(length, Part::Whole, batch);
+            }
+            Found::Unclosed => match LineFinder::default().find(self.rest()) {
+                Some(length) => self.take(length, Part::Unclosed, batch),
+                None if self.at_end => self.take(self.end - self.start, Part::Unclosed, batch),
+                None => return Ok(self.piece(true, batch)),
+            },
+        }
+        Ok(true)
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
     }
 
     fn find(&mut self) -> Found {
-        let rest = &self.buffer[self.start..];
+        let rest = &self.buffer[self.start..self.end];
         match &mut self.csv {
             _ if rest.is_empty() => Found::More,
             Some(finder) => finder.find(rest, self.at_end),
-            None => match newline(rest) {
-                Some(at) => Found::Row(at + 1),
+            None => match self.lines.find(rest) {
+                Some(length) => Found::Row(length),
                 None if self.at_end => Found::Row(rest.len()),
                 None => Found::More,
             },
@@ -261,41 +301,72 @@ impl Rows {
         if self.buffer[self.start + length - 1] != b'\r' {
             return Ok(length);
         }
-        while self.buffer.len() == self.start + length && !self.at_end {
-            self.fill()?;
-        }
-        let follows = self.buffer.get(self.start + length) == Some(&b'\n');
+        while self.end == self.start + length && self.fill()? {}
+        let follows = self.rest().get(length) == Some(&b'\n');
         Ok(length + usize::from(follows))
     }
 
-    fn take(&mut self, length: usize, unclosed: bool, batch: &mut Batch) {
+    /// Takes a piece of a row that is too long, up to the row's end; false where more must be read
+    /// first.
+    fn piece(&mut self, first: bool, batch: &mut Batch) -> bool {
+        let rest = self.rest();
+        let most = char_start(rest, BATCH_BYTES);
+        let ends = LineFinder::default().find(&rest[..most]);
+        let length = match ends {
+            Some(length) => length,
+            // With what comes the last character may go on.
+            None if most == rest.len() && !self.at_end => char_start(rest, most.saturating_sub(1)),
+            None => most,
+        };
+        if length == 0 {
+            return false;
+        }
+        let last = ends.is_some() || (self.at_end && length == rest.len());
+        self.in_pieces = !last;
+        self.lines = LineFinder::default();
+        self.take(length, Part::Piece { first, last }, batch);
+        true
+    }
+
+    fn take(&mut self, length: usize, part: Part, batch: &mut Batch) {
         let row = &self.buffer[self.start..self.start + length];
-        batch.push(row, self.line, unclosed);
+        batch.push(row, self.line, part);
         self.line += memchr::memchr_iter(b'\n', row).count() as u64;
         self.start += length;
     }
 
-    fn fill(&mut self) -> Result<(), Failure> {
-        self.buffer.drain(..self.start);
+    /// Reads what there is; false where the end was seen before.
+    fn fill(&mut self) -> Result<bool, Failure> {
+        if self.at_end {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
         self.start = 0;
-        let before = self.buffer.len();
-        let room = (before / 2).max(256 << 10);
-        self.buffer.resize(before + room, 0);
+        if self.end == self.buffer.len() {
+            self.buffer.resize((2 * self.end).max(BUFFER), 0);
+        }
         let read = loop {
-            match self.input.reader.read(&mut self.buffer[before..]) {
+            match self.input.reader.read(&mut self.buffer[self.end..]) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(problem) => return Err(Failure::Io { file: self.input.name.clone(), problem }),
                 Ok(read) => break read,
             }
         };
-        self.buffer.truncate(before + read);
+        self.end += read;
         self.at_end = read == 0;
-        Ok(())
+        if !std::mem::replace(&mut self.began, true) {
+            refuse_compressed(&self.input.name, self.rest())?;
+        }
+        Ok(true)
     }
 }
 
-fn newline(bytes: &[u8]) -> Option<usize> {
-    memchr::memchr(b'\n', bytes)
+/// The greatest place up to `most` where a UTF-8 character begins, or the text ends.
+fn char_start(text: &[u8], most: usize) -> usize {
+    let most = most.min(text.len());
+    let continues = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    (most.saturating_sub(3)..=most).rev().find(|at| !continues(at)).unwrap_or(most)
 }
 
 fn label_batches(
@@ -367,9 +438,9 @@ fn write_all(
     Ok(())
 }
 
-/// Writes, unless nobody reads any more.
+/// Writes at once, unless nobody reads any more: what comes live goes on live.
 fn write(writer: &mut dyn Write, output: &[u8], report: &mut Report) -> Result<(), Failure> {
-    match writer.write_all(output) {
+    match writer.write_all(output).and_then(|()| writer.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => report.stopped = true,
         Err(problem) => return Err(Failure::Io { file: "output".to_owned(), problem }),
         Ok(()) => {}

@@ -11,7 +11,7 @@ use logtriage_engine::{
 
 use super::csv_header::Header;
 use super::csv_rows::FieldReader;
-use super::pipeline::{Batch, NOW, Row};
+use super::pipeline::{Batch, NOW, Part, Row};
 use crate::screen;
 
 /// What comes in and what goes out.
@@ -32,6 +32,13 @@ pub struct Screen {
     pub width: usize,
     /// Whether it shows colours.
     pub colour: bool,
+}
+
+impl Screen {
+    /// Characters that are left for the message.
+    fn room(&self) -> usize {
+        self.width.saturating_sub(20 + 1 + 10 + 1 + 6 + 1).max(20)
+    }
 }
 
 /// Turns batches into output. Shared by all workers.
@@ -88,17 +95,20 @@ impl Renderer {
         problems: &mut Vec<Problem>,
     ) {
         let mut reader = FieldReader::new(self.delimiter());
+        // The engine is borrowed while its outcome is written.
+        let labels = engine.setup().labels().clone();
         for row in batch.rows() {
             let output_before = out.len();
             let read = match &self.shape {
-                Shape::Csv(header) => self.csv_row(header, &row, &mut reader, engine, out),
+                _ if matches!(row.part, Part::Piece { .. }) => self.piece(&row, out),
+                Shape::Csv(header) => self.csv_row(header, &row, &mut reader, engine, &labels, out),
                 Shape::Jsonl => record(&row, engine, out),
                 Shape::PlainJsonl => {
-                    self.plain_record(&row, engine, out);
+                    self.plain_record(&row, engine, &labels, out);
                     Ok(())
                 }
                 Shape::Table(screen) => {
-                    self.table_row(screen, &row, engine, out);
+                    self.table_row(screen, &row, engine, &labels, out);
                     Ok(())
                 }
             };
@@ -117,16 +127,18 @@ impl Renderer {
         row: &Row<'_>,
         reader: &mut FieldReader,
         engine: &mut Engine,
+        labels: &Labels,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let (content, end) = split_line_end(row.bytes);
         let fields = reader.read(content);
-        if fields.is_empty() && !row.unclosed {
+        if fields.is_empty() && row.part == Part::Whole {
             // Nothing but line ends.
             out.extend_from_slice(row.bytes);
             return Ok(());
         }
-        let problem = if row.unclosed {
+        let unclosed = row.part == Part::Unclosed;
+        let problem = if unclosed {
             Some("a quotation mark is opened here and never closed".to_owned())
         } else if fields.len() != header.width {
             Some(format!("{} fields where the header has {}", fields.len(), header.width))
@@ -136,7 +148,7 @@ impl Renderer {
         out.extend_from_slice(content);
         if let Some(problem) = problem {
             // As many empty cells as it takes to reach our columns, and as we have.
-            let missing = if row.unclosed { 0 } else { header.width.saturating_sub(fields.len()) };
+            let missing = if unclosed { 0 } else { header.width.saturating_sub(fields.len()) };
             out.extend(std::iter::repeat_n(header.delimiter, missing + header.added.len()));
             out.extend_from_slice(end);
             return Err(problem);
@@ -146,11 +158,35 @@ impl Renderer {
             message: fields.get(header.message).map(Cow::Borrowed),
             source: (!source.is_empty()).then(|| String::from_utf8_lossy(source)),
         };
-        let labels = engine.setup().labels().clone();
         let outcome = engine.label(&event, NOW);
-        self.csv_cells(header.delimiter, &outcome, &labels, out);
+        self.csv_cells(header.delimiter, &outcome, labels, out);
         out.extend_from_slice(end);
         Ok(())
+    }
+
+    /// A piece of a row that is too long to be held: its bytes, with the empty cells after the last
+    /// one in CSV; from a plain line an event of its own without a label.
+    fn piece(&self, row: &Row<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        let Part::Piece { first, last } = row.part else { return Ok(()) };
+        match &self.shape {
+            Shape::Csv(header) if last => {
+                let (content, end) = split_line_end(row.bytes);
+                out.extend_from_slice(content);
+                out.extend(std::iter::repeat_n(header.delimiter, header.added.len()));
+                out.extend_from_slice(end);
+            }
+            Shape::Csv(_) | Shape::Jsonl => out.extend_from_slice(row.bytes),
+            Shape::PlainJsonl => {
+                write_message(message(row), out);
+                out.extend_from_slice(b"}\n");
+            }
+            Shape::Table(screen) => {
+                let text = String::from_utf8_lossy(message(row));
+                let text = screen::one_line(&text, screen.room());
+                out.extend_from_slice(format!("{:<38} {text}\n", "").as_bytes());
+            }
+        }
+        if first { Err("longer than 64 MiB".to_owned()) } else { Ok(()) }
     }
 
     fn csv_cells(&self, delimiter: u8, outcome: &Outcome<'_>, labels: &Labels, out: &mut Vec<u8>) {
@@ -174,26 +210,25 @@ impl Renderer {
         }
     }
 
-    /// `{"message":…,"triage":{…}}`; bytes that are not UTF-8 stay in `raw_base64`.
-    fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let message = without_line_end(row.bytes);
-        let labels = engine.setup().labels().clone();
+    /// `{"message":…,"triage":{…}}`.
+    fn plain_record(&self, row: &Row<'_>, engine: &mut Engine, labels: &Labels, out: &mut Vec<u8>) {
+        let message = message(row);
         let outcome = engine.label(&plain_event(message), NOW);
-        out.extend_from_slice(b"{\"message\":");
-        write_string(&String::from_utf8_lossy(message), out);
-        if std::str::from_utf8(message).is_err() {
-            out.extend_from_slice(b",\"raw_base64\":\"");
-            out.extend_from_slice(BASE64_STANDARD.encode(message).as_bytes());
-            out.push(b'"');
-        }
+        write_message(message, out);
         out.extend_from_slice(b",\"triage\":");
-        outcome.write_json(&self.fields, &labels, out);
+        outcome.write_json(&self.fields, labels, out);
         out.extend_from_slice(b"}\n");
     }
 
-    fn table_row(&self, screen: &Screen, row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) {
-        let message = without_line_end(row.bytes);
-        let labels = engine.setup().labels().clone();
+    fn table_row(
+        &self,
+        screen: &Screen,
+        row: &Row<'_>,
+        engine: &mut Engine,
+        labels: &Labels,
+        out: &mut Vec<u8>,
+    ) {
+        let message = message(row);
         let outcome = engine.label(&plain_event(message), NOW);
         let confidence = if outcome.candidates.is_empty() {
             String::new()
@@ -202,9 +237,8 @@ impl Renderer {
         };
         let label = paint(screen, screen::label_style(outcome.label), &fit(outcome.label, 20));
         let tier = paint(screen, screen::tier_style(outcome.tier), &fit(outcome.tier.name(), 10));
-        let room = screen.width.saturating_sub(20 + 1 + 10 + 1 + 6 + 1).max(20);
-        let text = screen::one_line(&String::from_utf8_lossy(message), room);
-        let extra = self.table_fields(&outcome, &labels);
+        let text = screen::one_line(&String::from_utf8_lossy(message), screen.room());
+        let extra = self.table_fields(&outcome, labels);
         out.extend_from_slice(format!("{label} {tier} {confidence:<6} {text}{extra}\n").as_bytes());
     }
 
@@ -226,6 +260,17 @@ impl Renderer {
             }
         }
         lines
+    }
+}
+
+/// `{"message":…`; bytes that are not UTF-8 stay in `raw_base64`.
+fn write_message(message: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"message\":");
+    write_string(&String::from_utf8_lossy(message), out);
+    if std::str::from_utf8(message).is_err() {
+        out.extend_from_slice(b",\"raw_base64\":\"");
+        out.extend_from_slice(BASE64_STANDARD.encode(message).as_bytes());
+        out.push(b'"');
     }
 }
 
@@ -259,10 +304,11 @@ fn split_line_end(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(bytes.len() - ends)
 }
 
-/// A line without its `\n` or `\r\n`.
-fn without_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
+/// A plain line without its `\n` or `\r\n`, and without the byte order mark of its file.
+fn message<'b>(row: &Row<'b>) -> &'b [u8] {
+    let line = row.bytes.strip_suffix(b"\n").unwrap_or(row.bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.strip_prefix(b"\xef\xbb\xbf").filter(|_| row.begins).unwrap_or(line)
 }
 
 /// `label=probability`, best first, joined by `;`.
@@ -275,7 +321,7 @@ fn candidates(candidates: &[(LabelId, Confidence)], labels: &Labels) -> String {
 }
 
 /// Quoted where RFC 4180 asks for it.
-fn write_cell(text: &str, delimiter: u8, out: &mut Vec<u8>) {
+pub(super) fn write_cell(text: &str, delimiter: u8, out: &mut Vec<u8>) {
     let special = |b: &u8| *b == delimiter || matches!(b, b'"' | b'\n' | b'\r');
     if text.as_bytes().iter().any(special) {
         out.push(b'"');

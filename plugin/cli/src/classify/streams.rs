@@ -1,7 +1,7 @@
 //! Opening what is read and what is written.
 
 use std::fs::{File, Metadata};
-use std::io::{BufWriter, IsTerminal, Read, Write, stdin, stdout};
+use std::io::{BufWriter, IsTerminal, Read, Seek, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -32,7 +32,7 @@ fn open(path: &Path, output: Option<FileId>) -> Result<Input, Failure> {
         return Ok(Input { name, size: None, reader: Box::new(stdin()) });
     }
     let failed = |e| Failure::io(path, e);
-    let file = File::open(path).map_err(failed)?;
+    let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let name = path.display().to_string();
     if metadata.is_dir() {
@@ -42,7 +42,28 @@ fn open(path: &Path, output: Option<FileId>) -> Result<Input, Failure> {
     }
     refuse_output(&name, identity(&metadata), output)?;
     let size = metadata.is_file().then_some(metadata.len());
+    if size.is_some() {
+        let mut beginning = Vec::new();
+        (&file).take(8).read_to_end(&mut beginning).map_err(failed)?;
+        refuse_compressed(&name, &beginning)?;
+        file.rewind().map_err(failed)?;
+    }
     Ok(Input { name, size, reader: Box::new(file) })
+}
+
+/// Packed text would be taken for lines. `beginning`: the first bytes that were read.
+pub fn refuse_compressed(name: &str, beginning: &[u8]) -> Result<(), Failure> {
+    let packers: [(&[u8], _, _); 3] = [
+        (b"\x1f\x8b", "gzip", "zcat"),
+        (b"\xfd7zXZ", "xz", "xzcat"),
+        (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
+    ];
+    match packers.iter().find(|(magic, _, _)| beginning.starts_with(magic)) {
+        None => Ok(()),
+        Some((_, packer, unpack)) => Err(Failure::other(format!(
+            "{name} looks {packer}-compressed: {unpack} FILE | logtriage classify --format FORMAT -"
+        ))),
+    }
 }
 
 /// A file that is read while it is written would be lost, or never end.

@@ -49,6 +49,9 @@ fn pending(report: &Report, appended: Option<usize>) -> String {
     let mut text = format!("{} templates are unknown", grouped(waiting as u64));
     if let Some(appended) = appended {
         text.push_str(&format!("; {} went to pending.jsonl", grouped(appended as u64)));
+        if appended < waiting {
+            text.push_str(", which is full: take out what has its verdict");
+        }
     }
     let let_go = report.stats.pending_let_go + report.pending.let_go();
     if let_go > 0 {

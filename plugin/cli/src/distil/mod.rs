@@ -9,13 +9,13 @@ mod pca;
 mod table;
 mod teacher;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use logtriage_engine::semantic::BundleParts;
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, DataError, Labelled};
-use crate::parts;
+use crate::{parts, screen};
 use teacher::{Teacher, TeacherError};
 
 /// Distil a sentence transformer into a token table for `train`
@@ -74,38 +74,37 @@ pub(crate) enum DistilError {
 /// # Errors
 /// See [`DistilError`]; nothing is written then, except if writing itself fails.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
-    make(args).map_err(|error| Failure::other(error.to_string()))?;
+    let page = make(args).map_err(|error| Failure::other(error.to_string()))?;
+    screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)
 }
 
-fn make(args: &Args) -> Result<(), DistilError> {
+/// Writes the table and says what was written.
+fn make(args: &Args) -> Result<String, DistilError> {
     if !(args.sif > 0.0 && args.sif <= 1.0) {
         return Err(DistilError::Sif(args.sif));
     }
     let templates = Labelled::templates(&args.corpus, &args.columns)?;
     let mut teacher = Teacher::open(&args.model, &args.tokenizer, args.onnxruntime.as_deref())?;
-    let parts = distil(&mut teacher, &templates, args)?;
+    let (parts, variance_kept) = distil(&mut teacher, &templates, args)?;
     parts::write(&args.output, &parts)?;
-    summarise(&args.output, &parts);
-    Ok(())
+    let mut page = format!("variance kept by 256 components: {variance_kept:.4}\n");
+    for (name, bytes) in &parts {
+        page += &format!("{:>10}  {}\n", bytes.len(), args.output.join(name).display());
+    }
+    Ok(page)
 }
 
 fn distil(
     teacher: &mut Teacher,
     templates: &[String],
     args: &Args,
-) -> Result<BundleParts, DistilError> {
+) -> Result<(BundleParts, f64), DistilError> {
     let counts = teacher.count(templates)?;
     let weights = frequency::weights(&counts, args.sif);
     let vectors = teacher.vectors()?;
     let reduced = pca::reduce(&vectors);
-    println!("variance kept by 256 components: {:.4}", reduced.variance_kept);
     let origin = format!("{}; sif {:e}; {} templates", args.origin, args.sif, templates.len());
-    Ok(table::parts(&teacher.vocabulary(), &reduced.vectors, &weights, origin))
-}
-
-fn summarise(dir: &Path, parts: &BundleParts) {
-    for (name, bytes) in parts {
-        println!("{:>10}  {}", bytes.len(), dir.join(name).display());
-    }
+    let parts = table::parts(&teacher.vocabulary(), &reduced.vectors, &weights, origin);
+    Ok((parts, reduced.variance_kept))
 }

@@ -110,6 +110,12 @@ pub(super) fn upper_bound(wrong: usize, all: usize) -> f64 {
         .map_or(1.0, |beta| beta.inverse_cdf(1.0 - DELTA))
 }
 
+/// How many answers without an error bring the bound down to `target`: the smallest n with
+/// 0.05^(1/n) at least 1 - target.
+pub(super) fn answers_needed(target: f64) -> u64 {
+    (DELTA.ln() / (1.0 - target).ln()).ceil() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +132,7 @@ mod tests {
         assert!(upper_bound(0, 58) > 0.05 && upper_bound(0, 59) < 0.05);
         assert!((upper_bound(5, 100) - 0.1022).abs() < 1e-3);
         assert_eq!(upper_bound(0, 0), 1.0);
+        assert_eq!(answers_needed(0.05), 59);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod metrics;
 mod report;
 mod write;
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use logtriage_engine::Threshold;
@@ -23,7 +24,7 @@ use logtriage_engine::semantic::{
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::parts;
+use crate::{parts, screen};
 use calibrate::Answer;
 use features::Features;
 use folds::By;
@@ -83,10 +84,11 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     };
     let embedder = Embedder::load(parts.clone()).map_err(sentence)?;
     parts.retain(|name, _| [VOCABULARY, TABLE].contains(&name.as_str()));
-    print!("{}", report::data(&data).map_err(sentence)?);
-    let bundle = train(args, &data, &embedder, parts)?;
+    let mut page = report::data(&data).map_err(sentence)?;
+    let bundle = train(args, &data, &embedder, parts, &mut page)?;
     parts::write(&args.output, &bundle).map_err(sentence)?;
-    println!("\nwrote {}", args.output.display());
+    writeln!(page, "\nwrote {}", args.output.display()).map_err(sentence)?;
+    screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)
 }
 
@@ -142,23 +144,27 @@ fn train(
     data: &Labelled,
     embedder: &Embedder,
     parts: BundleParts,
+    page: &mut String,
 ) -> Result<BundleParts, Failure> {
     let features = Features::of(&data.rows, embedder);
     let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
     let ways = ways(data);
-    let (c, first) = choose_c(args, &features, &targets, data, ways[0])?;
+    let (c, first) = choose_c(args, &features, &targets, data, ways[0], page)?;
     let temperature = calibrate::temperature(&first.logits, &targets).map_err(sentence)?;
-    println!("C {c}, temperature {temperature:.4}");
+    writeln!(page, "C {c}, temperature {temperature:.4}").map_err(sentence)?;
 
     let answers = calibrate::answers(&first.logits, &targets, temperature);
     let thresholds = calibrate::thresholds(&answers, data.labels.len(), args.target_error);
-    let mut quality = vec![show(first.by, &answers, data, &thresholds)?];
+    let mut quality = vec![show(first.by, &answers, data, &thresholds, page)?];
     for &by in &ways[1..] {
         let held_out = hold_out(&features, &targets, data, by, c)?;
         let answers = calibrate::answers(&held_out.logits, &targets, temperature);
-        quality.push(show(by, &answers, data, &thresholds)?);
+        quality.push(show(by, &answers, data, &thresholds, page)?);
     }
-    trade_off(&answers, data.labels.len());
+    if thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
+        screen::tell(&never_labels(args.target_error));
+    }
+    trade_off(&answers, data.labels.len(), page).map_err(sentence)?;
 
     let all: Vec<usize> = (0..targets.len()).collect();
     let weights =
@@ -173,6 +179,16 @@ fn train(
     let labels = data.labels.clone();
     let info = ClassifierInfo { labels, thresholds, temperature, training, quality };
     Ok(write::bundle(parts, embedder.info().clone(), info, &weights, &features, data))
+}
+
+/// What is said of a model whose semantic tier gives no label.
+fn never_labels(target_error: f64) -> String {
+    format!(
+        "logtriage: no label reaches the target error: at {target_error} about {} held-out answers \
+         without an error are needed per label, so this model labels nothing; give more examples, \
+         raise --target-error, or set [thresholds] in logtriage.toml",
+        calibrate::answers_needed(target_error)
+    )
 }
 
 /// Calibration follows the first.
@@ -207,6 +223,7 @@ fn choose_c(
     targets: &[usize],
     data: &Labelled,
     by: By,
+    page: &mut String,
 ) -> Result<(f64, HeldOut), Failure> {
     let mut best: Option<(f64, f64, HeldOut)> = None;
     let given = args.c.map(|c| vec![c]);
@@ -214,7 +231,7 @@ fn choose_c(
         let held_out = hold_out(features, targets, data, by, c)?;
         let answers = calibrate::answers(&held_out.logits, targets, 1.0);
         let score = Scores::of(&answers, &vec![Threshold::Never; data.labels.len()]).macro_f1;
-        println!("C {c}: held-out macro-F1 {score:.4}");
+        writeln!(page, "C {c}: held-out macro-F1 {score:.4}").map_err(sentence)?;
         if best.as_ref().is_none_or(|(_, before, _)| score > *before) {
             best = Some((c, score, held_out));
         }
@@ -228,22 +245,25 @@ fn show(
     answers: &[Answer],
     data: &Labelled,
     thresholds: &[Threshold],
+    page: &mut String,
 ) -> Result<logtriage_engine::semantic::Quality, Failure> {
     let scores = Scores::of(answers, thresholds);
-    print!("{}", report::scores(by, &scores, &data.labels, thresholds).map_err(sentence)?);
+    page.push_str(&report::scores(by, &scores, &data.labels, thresholds).map_err(sentence)?);
     Ok(scores.quality(by.name()))
 }
 
 /// What other target errors would give.
-fn trade_off(answers: &[Answer], labels: usize) {
-    println!("\ntarget error  coverage  accuracy of what is covered  labels never given");
+fn trade_off(answers: &[Answer], labels: usize, page: &mut String) -> std::fmt::Result {
+    writeln!(page, "\ntarget error  coverage  accuracy of what is covered  labels never given")?;
     for target in [0.02, 0.05, 0.1, 0.15, 0.2] {
         let thresholds = calibrate::thresholds(answers, labels, target);
         let scores = Scores::of(answers, &thresholds);
         let never = thresholds.iter().filter(|threshold| **threshold == Threshold::Never).count();
-        println!(
+        writeln!(
+            page,
             "{target:12}  {:8.4}  {:27.4}  {never:18}",
             scores.coverage, scores.accuracy_when_covered
-        );
+        )?;
     }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use logtriage_engine::Threshold;
 use super::folds::By;
 use super::metrics::Scores;
 use crate::labelled::Labelled;
+use crate::screen::one_line;
 
 /// Conflicts shown in full; the others are only counted.
 const CONFLICTS_SHOWN: usize = 10;
@@ -31,7 +32,7 @@ pub(super) fn data(data: &Labelled) -> Result<String, fmt::Error> {
     }
     for (template, votes) in data.conflicts.iter().take(CONFLICTS_SHOWN) {
         let votes: Vec<String> = votes.iter().map(|(label, n)| format!("{label} {n}")).collect();
-        writeln!(out, "  {template}: {}", votes.join(", "))?;
+        writeln!(out, "  {}: {}", one_line(template, usize::MAX), votes.join(", "))?;
     }
     Ok(out)
 }

@@ -47,7 +47,7 @@ fn a_config_may_have_a_byte_order_mark_and_crlf() {
 fn an_unknown_key() {
     let ran = with_config("cache_size = 5\ncash_size = 6\n");
     refused(ran, &["mine.toml:2:1", "unknown field `cash_size`", "`cache_size`"]);
-    refused(with_config("[reasoning]\nurl = 'x'\n"), &["mine.toml:2:1", "`url`", "`base_url`"]);
+    refused(with_config("[reasoning]\nurl = 'x'\n"), &["mine.toml:2:1", "`url`", "`state_dir`"]);
 }
 
 #[test]
@@ -96,7 +96,10 @@ fn a_missing_config_or_rules_file() {
     place.file("a.log", "boom\n");
     let ran = place.classify(&["--config", "no.toml", "a.log"]);
     refused(ran, &["no.toml: No such file"]);
-    refused(with_config("rules = 'no-rules.toml'\n"), &["no-rules.toml: No such file"]);
+    let ran = with_config("rules = ['builtin', 'no-rules.toml']\n");
+    refused(ran, &["mine.toml: rules = \"no-rules.toml\": No such file"]);
+    refused(with_config("model = 'nope'\n"), &["mine.toml: model = \"nope\": No such file"]);
+    refused(with_config("model = 'a.log'\n"), &["mine.toml: model = \"a.log\": Not a directory"]);
 }
 
 #[test]

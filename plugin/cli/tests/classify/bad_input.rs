@@ -20,6 +20,8 @@ fn a_wrong_delimiter_is_recognised() {
         place.file("a.csv", ["source", "log_message\na", "boom\n"].join(delimiter));
         place.classify(&["a.csv"]).ends(2).gives_nothing().says(&["a.csv", advice]);
     }
+    place.file("a.csv", "when;text\n1;boom\n");
+    place.classify(&["a.csv"]).ends(2).says(&["log_message", "--delimiter ';'"]);
     place.file("a.tsv", "source,log_message\na,boom\n");
     place.classify(&["a.tsv"]).ends(2).says(&["--delimiter ','"]);
 }
@@ -28,6 +30,8 @@ fn a_wrong_delimiter_is_recognised() {
 fn a_header_with_an_open_quotation_mark() {
     let place = Place::new();
     place.file("a.csv", "source,\"log_message\na,boom\n");
+    place.classify(&["a.csv"]).ends(2).gives_nothing().says(&["a.csv", "header", "never closes"]);
+    place.file("a.csv", "log_message,\"source\na,boom\n");
     place.classify(&["a.csv"]).ends(2).gives_nothing().says(&["a.csv", "header", "never closes"]);
 }
 
@@ -192,6 +196,14 @@ fn columns_of_ours_that_are_already_there() {
 }
 
 #[test]
+fn names_of_our_columns_are_cells() {
+    let place = Place::new();
+    place.file("a.csv", "log_message\nboom\n");
+    let ran = place.classify(&["a.csv", "--prefix", "x,\"y"]).quietly();
+    assert_eq!(ran.column("x,\"ytarget_label"), ["Error"]);
+}
+
+#[test]
 fn files_with_other_columns_are_refused() {
     let place = Place::new();
     place.file("a.csv", "source,log_message\na,boom\n").file("b.csv", "log_message,source\n");
@@ -205,6 +217,42 @@ fn mixed_formats_are_refused() {
     place.file("a.csv", "log_message\nboom\n").file("b.jsonl", "{}\n");
     let ran = place.classify(&["a.csv", "b.jsonl"]).ends(2).gives_nothing();
     ran.says(&["a.csv and b.jsonl have different formats", "--format"]);
+}
+
+#[test]
+fn options_of_another_format_are_refused() {
+    let place = Place::new();
+    place.file("a.csv", "log_message\nboom\n").file("a.log", "boom\n").file("a.jsonl", "{}\n");
+    let refused = |args: &[&str], words: &[&str]| {
+        place.classify(args).ends(2).gives_nothing().says(words);
+    };
+    refused(&["a.log", "--message-column", "x"], &["--message-column is for CSV", "--format csv"]);
+    refused(&["-", "--delimiter", ";"], &["--delimiter is for CSV", "plain lines"]);
+    refused(&["a.jsonl", "--message-column", "x"], &["read as JSONL", "message_keys"]);
+    refused(&["a.jsonl", "--source-column", "x"], &["source_keys in logtriage.toml"]);
+    refused(&["a.jsonl", "--prefix", "x"], &["--prefix is for CSV", "output_key"]);
+    refused(&["a.jsonl", "--plain-output", "table"], &["for plain lines", "--format plain"]);
+    refused(&["a.csv", "--plain-output", "jsonl"], &["a.csv is read as CSV", "--format plain"]);
+}
+
+#[test]
+fn compressed_input_is_refused() {
+    let place = Place::new();
+    for (magic, packer, unpack) in [
+        (b"\x1f\x8b\x08\0".as_slice(), "gzip", "zcat"),
+        (b"\xfd7zXZ\0", "xz", "xzcat"),
+        (b"\x28\xb5\x2f\xfd\n", "zstd", "zstdcat"),
+    ] {
+        let words = format!("looks {packer}-compressed: {unpack} FILE | logtriage classify");
+        place.file("a.log", magic).file("b.log", "boom\n").file("out", "older\n");
+        let ran = place.classify(&["b.log", "a.log", "-o", "out"]).ends(2);
+        ran.says(&["a.log ", &words]);
+        assert_eq!(place.text("out"), "older\n");
+        for format in ["csv", "plain"] {
+            let ran = place.classify_with(&["--format", format, "-"], magic).ends(2);
+            ran.gives_nothing().says(&["standard input ", &words]);
+        }
+    }
 }
 
 #[test]

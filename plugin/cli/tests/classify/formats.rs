@@ -72,6 +72,19 @@ fn a_byte_order_mark_stays_and_hides_no_column() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_a_plain_line() {
+    let place = Place::new();
+    place.file("rules.toml", "[[rule]]\nid = \"b\"\npattern = '^boom'\nlabel = \"Error\"\n");
+    place.file("a.log", "\u{feff}boom\n\u{feff}boom\n").file("b.log", "\u{feff}boom");
+    let ran = place.classify(&["a.log", "b.log"]).quietly();
+    assert_eq!(ran.outcomes("label"), ["Error", "Unclassified", "Error"]);
+    let messages: Vec<_> = ran.records().iter().map(|r| r["message"].clone()).collect();
+    assert_eq!(messages, ["boom", "\u{feff}boom", "boom"]);
+    let ran = place.classify(&["b.log", "--plain-output", "table"]).quietly();
+    assert!(ran.text().contains("Error") && !ran.text().contains('\u{feff}'));
+}
+
+#[test]
 fn tsv_and_other_delimiters() {
     let place = Place::new();
     place.file("a.tsv", "source\tlog_message\na,b\tboom\n");

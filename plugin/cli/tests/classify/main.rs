@@ -7,6 +7,7 @@ mod bad_config;
 mod bad_input;
 mod bad_model;
 mod formats;
+mod live;
 mod lossless;
 mod other_commands;
 mod place;

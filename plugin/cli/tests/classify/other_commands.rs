@@ -52,6 +52,10 @@ fn explain_shows_the_whole_way() {
         let rows = text.lines().skip_while(|shown| !shown.starts_with(head)).skip(1);
         assert_eq!(rows.take_while(|shown| !shown.is_empty()).count(), 2, "{head}: {text}");
     }
+    for dashes in ["-- MARK --", "--- boom", "-x"] {
+        let ran = place.run(&["explain", "--top", "1", dashes]).quietly();
+        assert!(ran.text().contains("template_id"), "{dashes}");
+    }
     let ran = place.run(&["explain", "--source", "crm-1", "ada signed in"]).quietly();
     assert!(ran.text().contains("rule         signed-in"));
     let ran = place.run(&["explain", "ada signed in"]).quietly();

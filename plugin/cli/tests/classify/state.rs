@@ -186,10 +186,43 @@ fn pending_templates_that_cannot_be_kept_cost_no_labels() {
     place.file("a.log", "alpha\nboom\n").file("state", "a file where a directory should be");
     let ran = place.classify(&["a.log"]);
     // The journals cannot be looked for either.
-    ran.ends(2).says(&["state"]);
+    let ran = ran.ends(1).says(&["verdicts are not used: state", "templates are not kept: state"]);
+    assert_eq!(ran.outcomes("label"), ["Unclassified", "Error"]);
     std::fs::remove_file(place.path("state")).expect("removed");
     place.file("state/pending.jsonl/occupied", "");
     let ran = place.classify(&["a.log"]).ends(1);
     assert_eq!(ran.outcomes("label"), ["Unclassified", "Error"]);
     ran.says(&["pending templates are not kept", "pending.jsonl"]);
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_costs_no_labels() {
+    let place = place();
+    place.file("a.log", "alpha\nboom\n").file("state/verdicts.jsonl/occupied", "");
+    let alpha = "{\"template\":\"alpha\",\"label\":\"User Action\"}\n";
+    place.file("state/verdicts.human.jsonl", alpha);
+    let ran = place.classify(&["a.log"]).ends(1);
+    assert_eq!(ran.outcomes("label"), ["User Action", "Error"]);
+    assert_eq!(ran.said.lines().count(), 1);
+    ran.says(&["verdicts are not used: ", "verdicts.jsonl: Is a directory"]);
+    let ran = place.run(&["explain", "alpha"]).ends(1).says(&["verdicts.jsonl: Is a directory"]);
+    assert!(ran.text().contains("tier         reviewed"));
+}
+
+#[test]
+fn many_broken_verdicts_are_counted() {
+    let place = place();
+    place.file("a.log", "boom\n").file("state/verdicts.jsonl", "{\"template\"}\n".repeat(2500));
+    let ran = place.classify(&["a.log"]).ends(1);
+    assert_eq!(ran.said.lines().count(), 21, "{}", ran.said);
+    let ran = ran.says(&["verdicts.jsonl:20: ", " at column 12", "and 2480 more lines"]);
+    assert!(!ran.said.contains("line 1 "), "{}", ran.said);
+}
+
+#[test]
+fn a_full_list_says_so() {
+    let place = place();
+    place.file("a.log", "alpha\n").file("state/pending.jsonl", vec![b'\n'; 16 << 20]);
+    let ran = place.run(&["classify", "a.log"]).ends(0);
+    ran.says(&["1 templates are unknown; 0 went to pending.jsonl, which is full: "]);
 }
