@@ -205,6 +205,15 @@ fn a_table_alone_is_no_model() {
     assert!(Embedder::load(parts).is_ok());
 }
 
+/// A changed mask makes what the model was trained on another text than what it is asked.
+#[test]
+fn the_examples_of_the_built_in_model_are_what_the_mask_makes_today() {
+    let mut masker = logtriage_engine::Masker::default();
+    for example in model().examples() {
+        assert_eq!(masker.mask(example.template.as_bytes()), example.template, "train again");
+    }
+}
+
 /// A bundle of five tokens and two labels, so that thousands of broken ones load quickly.
 fn small() -> BundleParts {
     use logtriage_engine::semantic::{ClassifierInfo, TableInfo, Training, seal};
