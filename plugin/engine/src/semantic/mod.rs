@@ -30,7 +30,5 @@ pub use embedding::WIDTH;
 pub use examples::{Example, Neighbour};
 pub use explain::{Explanation, TokenShare};
 pub use lexicon::Words;
-#[cfg(feature = "builtin-model")]
-pub use model::builtin_parts;
-pub use model::{Embedder, Model, Prediction, Scratch};
+pub use model::{Embedder, Model, Prediction, Scratch, builtin_parts};
 pub use trust::shrink;

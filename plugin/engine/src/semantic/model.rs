@@ -158,7 +158,6 @@ impl Model {
     ///
     /// # Errors
     /// Never in a build that passed its tests, which verify the checksums.
-    #[cfg(feature = "builtin-model")]
     pub fn builtin() -> Result<Self, BundleError> {
         Self::open(Bundle::open(builtin_parts(), Checksums::Trust)?)
     }
@@ -229,7 +228,6 @@ impl Model {
 }
 
 /// The files of `models/default`, borrowed from the program.
-#[cfg(feature = "builtin-model")]
 pub fn builtin_parts() -> BundleParts {
     macro_rules! parts {
         ($($name:literal),+) => {
