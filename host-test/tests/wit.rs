@@ -221,7 +221,6 @@ fn counts_are_those_of_the_engine() {
         shed,
         pending,
         pending_let_go,
-        failures,
     });
     assert_eq!(Contract::read().members("stats"), engine);
 }

@@ -120,10 +120,8 @@ impl Setup {
     }
 
     fn reaches_threshold(&self, prediction: &Prediction) -> bool {
-        match self.thresholds.get(usize::from(prediction.label)) {
-            Some(Threshold::At(least)) => prediction.confidence >= *least,
-            Some(Threshold::Never) | None => false,
-        }
+        let threshold = self.thresholds.get(usize::from(prediction.label));
+        threshold.is_some_and(|threshold| threshold.admits(prediction.confidence))
     }
 }
 

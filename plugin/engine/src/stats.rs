@@ -29,8 +29,6 @@ pub struct Stats {
     pub pending: u64,
     /// Events whose template found the pending queue full.
     pub pending_let_go: u64,
-    /// Times that a tier failed and the others went on.
-    pub failures: u64,
 }
 
 impl Stats {
@@ -64,6 +62,5 @@ impl Stats {
         self.shed += other.shed;
         self.pending += other.pending;
         self.pending_let_go += other.pending_let_go;
-        self.failures += other.failures;
     }
 }

@@ -43,7 +43,8 @@ pub struct Verdict {
 pub struct Learned {
     /// Verdicts that now hold.
     pub taken: usize,
-    /// Verdicts with a label outside the label set, or without a template.
+    /// Verdicts passed over: the label is not in the label set, the template is empty, or there are
+    /// verdicts of this kind on 65,536 templates already.
     pub refused: usize,
 }
 

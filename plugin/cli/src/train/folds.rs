@@ -2,7 +2,10 @@
 
 use std::thread;
 
-use super::features::Features;
+use logtriage_engine::semantic::Embedder;
+
+use super::calibrate::HeldOut;
+use super::features::{Features, Sample};
 use super::logistic::{Weights, fit};
 
 /// Folds at most.
@@ -57,27 +60,43 @@ pub(super) fn by_template(targets: &[usize], labels: usize) -> Vec<usize> {
     targets.iter().map(fold).collect()
 }
 
-/// Logits of each sample by the model of the other folds.
+/// A model of all folds but one.
+struct Fold {
+    weights: Weights,
+    /// Whether each token of the vocabulary was in its training data.
+    known: Vec<bool>,
+}
+
+impl Fold {
+    fn say(&self, embedder: &Embedder, sample: &Sample) -> HeldOut {
+        let trust = embedder.trust(&sample.ids, |id| self.known[id as usize]);
+        HeldOut { logits: self.weights.logits(sample), trust }
+    }
+}
+
+/// What the model of the other folds says of each sample.
 pub(super) fn out_of_fold(
+    embedder: &Embedder,
     features: &Features,
     targets: &[usize],
     folds: &[usize],
     labels: usize,
     c: f64,
-) -> Result<Vec<Vec<f64>>, argmin::core::Error> {
-    let train = |fold: usize| -> Result<Option<Weights>, argmin::core::Error> {
+) -> Result<Vec<HeldOut>, argmin::core::Error> {
+    let train = |fold: usize| -> Result<Option<Fold>, argmin::core::Error> {
         let rows: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] != fold).collect();
         if rows.is_empty() || rows.len() == folds.len() {
             return Ok(None);
         }
-        fit(features, targets, &rows, labels, c).map(Some)
+        let weights = fit(features, targets, &rows, labels, c)?;
+        Ok(Some(Fold { weights, known: features.known(&rows) }))
     };
     let models = in_parallel(train)?;
-    let logits = |(row, &fold): (usize, &usize)| match &models[fold] {
-        Some(weights) => weights.logits(&features.samples[row]),
-        None => vec![0.0; labels],
+    let said = |(row, &fold): (usize, &usize)| match &models[fold] {
+        Some(model) => model.say(embedder, &features.samples[row]),
+        None => HeldOut { logits: vec![0.0; labels], trust: 1.0 },
     };
-    Ok(folds.iter().enumerate().map(logits).collect())
+    Ok(folds.iter().enumerate().map(said).collect())
 }
 
 /// One result for each fold; the number of threads does not change them.

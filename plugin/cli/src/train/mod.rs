@@ -25,13 +25,13 @@ use logtriage_engine::semantic::{
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
 use crate::{parts, screen};
-use calibrate::Answer;
+use calibrate::{Answer, HeldOut};
 use features::Features;
 use folds::By;
 use metrics::Scores;
 
 /// Inverse strengths of regularisation that cross-validation chooses from.
-const GRID: [f64; 4] = [1.0, 3.0, 6.0, 12.0];
+const GRID: [f64; 6] = [1.0, 3.0, 6.0, 12.0, 24.0, 48.0];
 /// Templates at least.
 const MIN_TEMPLATES: usize = 20;
 /// Templates of each label at least.
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     /// Table or bundle to start from [default: the built-in model's]
     #[arg(long, value_name = "DIR")]
     table: Option<PathBuf>,
-    /// Inverse strength of regularisation [default: the best of 1, 3, 6, 12 by macro-F1]
+    /// Inverse strength of regularisation [default: the best of 1, 3, 6, 12, 24, 48 by macro-F1]
     #[arg(long, value_name = "C")]
     c: Option<f64>,
     /// Highest share of wrong answers among those that reach their label's threshold, above 0,
@@ -133,12 +133,6 @@ fn check(data: &Labelled) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Held-out logits, for one way to hold out.
-struct HeldOut {
-    by: By,
-    logits: Vec<Vec<f64>>,
-}
-
 fn train(
     args: &Args,
     data: &Labelled,
@@ -148,17 +142,17 @@ fn train(
 ) -> Result<BundleParts, Failure> {
     let features = Features::of(&data.rows, embedder);
     let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
-    let ways = ways(data);
-    let (c, first) = choose_c(args, &features, &targets, data, ways[0], page)?;
-    let temperature = calibrate::temperature(&first.logits, &targets).map_err(sentence)?;
+    let (by, others) = ways(data);
+    let (c, first) = choose_c(args, embedder, &features, &targets, data, by, page)?;
+    let temperature = calibrate::temperature(&first, &targets).map_err(sentence)?;
     writeln!(page, "C {c}, temperature {temperature:.4}").map_err(sentence)?;
 
-    let answers = calibrate::answers(&first.logits, &targets, temperature);
+    let answers = calibrate::answers(&first, &targets, temperature);
     let thresholds = calibrate::thresholds(&answers, data.labels.len(), args.target_error);
-    let mut quality = vec![show(first.by, &answers, data, &thresholds, page)?];
-    for &by in &ways[1..] {
-        let held_out = hold_out(&features, &targets, data, by, c)?;
-        let answers = calibrate::answers(&held_out.logits, &targets, temperature);
+    let mut quality = vec![show(by, &answers, data, &thresholds, page)?];
+    for &by in others {
+        let held_out = hold_out(embedder, &features, &targets, data, by, c)?;
+        let answers = calibrate::answers(&held_out, &targets, temperature);
         quality.push(show(by, &answers, data, &thresholds, page)?);
     }
     if thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
@@ -191,45 +185,46 @@ fn never_labels(target_error: f64) -> String {
     )
 }
 
-/// Calibration follows the first.
-fn ways(data: &Labelled) -> Vec<By> {
+/// What calibration follows, and what is reported beside it.
+fn ways(data: &Labelled) -> (By, &'static [By]) {
     if data.sources.len() >= folds::MIN_SOURCES {
-        vec![By::Source, By::Template]
+        (By::Source, &[By::Template])
     } else {
-        vec![By::Template]
+        (By::Template, &[])
     }
 }
 
 fn hold_out(
+    embedder: &Embedder,
     features: &Features,
     targets: &[usize],
     data: &Labelled,
     by: By,
     c: f64,
-) -> Result<HeldOut, Failure> {
+) -> Result<Vec<HeldOut>, Failure> {
     let labels = data.labels.len();
     let folds = match by {
         By::Source => folds::by_group(&data.rows.iter().map(|row| row.source).collect::<Vec<_>>()),
         By::Template => folds::by_template(targets, labels),
     };
-    let logits = folds::out_of_fold(features, targets, &folds, labels, c).map_err(sentence)?;
-    Ok(HeldOut { by, logits })
+    folds::out_of_fold(embedder, features, targets, &folds, labels, c).map_err(sentence)
 }
 
 /// The C with the best held-out macro-F1, the smaller of equals; what is given is taken.
 fn choose_c(
     args: &Args,
+    embedder: &Embedder,
     features: &Features,
     targets: &[usize],
     data: &Labelled,
     by: By,
     page: &mut String,
-) -> Result<(f64, HeldOut), Failure> {
-    let mut best: Option<(f64, f64, HeldOut)> = None;
+) -> Result<(f64, Vec<HeldOut>), Failure> {
+    let mut best: Option<(f64, f64, Vec<HeldOut>)> = None;
     let given = args.c.map(|c| vec![c]);
     for c in given.unwrap_or(GRID.to_vec()) {
-        let held_out = hold_out(features, targets, data, by, c)?;
-        let answers = calibrate::answers(&held_out.logits, targets, 1.0);
+        let held_out = hold_out(embedder, features, targets, data, by, c)?;
+        let answers = calibrate::answers(&held_out, targets, 1.0);
         let score = Scores::of(&answers, &vec![Threshold::Never; data.labels.len()]).macro_f1;
         writeln!(page, "C {c}: held-out macro-F1 {score:.4}").map_err(sentence)?;
         if best.as_ref().is_none_or(|(_, before, _)| score > *before) {

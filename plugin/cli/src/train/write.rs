@@ -77,3 +77,29 @@ pub(super) fn data_digest(data: &Labelled) -> String {
     }
     digest(text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labelled::Columns;
+    use logtriage_engine::Model;
+    use std::path::{Path, PathBuf};
+
+    /// If not, the mask or the corpus has changed: `models/README.md` says how to train again.
+    #[test]
+    fn the_built_in_model_is_trained_on_the_corpus_as_it_is() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/corpus");
+        let entries = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> =
+            entries.filter(|path| path.extension().is_some_and(|end| end == "csv")).collect();
+        files.sort_unstable();
+        let columns = Columns {
+            source_column: "source".to_owned(),
+            message_column: "log_message".to_owned(),
+            label_column: "target_label".to_owned(),
+        };
+        let data = Labelled::read(&files, &columns).unwrap();
+        let model = Model::builtin().unwrap();
+        assert_eq!(model.info().training.digest, data_digest(&data));
+    }
+}

@@ -343,6 +343,12 @@ fn nobody_need_listen_to_messages() {
     assert_eq!(code, Some(1));
 }
 
+/// A name that no mask takes for a number.
+#[cfg(target_os = "linux")]
+fn letters(number: u8) -> String {
+    number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}
+
 /// Sixty megabytes go through a command that holds a fraction of them.
 #[cfg(target_os = "linux")]
 #[test]
@@ -358,10 +364,15 @@ fn memory_does_not_grow_with_the_input() {
         .spawn()
         .expect("run");
     let mut input = child.stdin.take().expect("its input");
-    // No JSON: it passes without costing the test much time.
-    let line = [vec![b'x'; 1 << 20], b"\n".to_vec()].concat();
-    for _ in 0..60 {
-        input.write_all(&line).expect("taken");
+    // Megabytes of one line that is no JSON, and of events that are labelled, each time others.
+    let broken = [vec![b'x'; 1 << 20], b"\n".to_vec()].concat();
+    let padding = "x".repeat(1 << 12);
+    for round in 0..30 {
+        input.write_all(&broken).expect("taken");
+        for name in (0..=255).map(|n| format!("{}{}", letters(round), letters(n))) {
+            writeln!(input, r#"{{"message":"the {name} is full","padding":"{padding}"}}"#)
+                .expect("taken");
+        }
     }
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("status");
     drop(input);

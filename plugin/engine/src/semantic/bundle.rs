@@ -160,7 +160,7 @@ pub struct ClassifierInfo {
 /// What a classifier was trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Training {
-    /// XXH3-128 of `examples.jsonl` and the sources.
+    /// XXH3-128 over template, label and source of every template, each ended by a line end.
     pub digest: String,
     /// Distinct templates.
     pub templates: usize,

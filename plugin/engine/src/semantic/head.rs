@@ -1,9 +1,11 @@
-//! Multinomial logistic regression over an embedding and the n-grams beside it.
+//! Multinomial logistic regression over an embedding and the words beside it.
 //!
 //! ```text
-//! logits = bias + weights · embedding + grams
+//! logits = bias + weights · embedding + lexicon(words)
 //! probabilities = softmax(logits / temperature)      (Guo et al., ICML 2017)
 //! ```
+//! The words' part is `lexicon.rs`; `trust.rs` shrinks what comes out here where the words are
+//! unknown.
 //! Probabilities are f64 by way of `libm`, whose `exp` is the same code on every engine.
 
 use super::embedding::{Vector, WIDTH, floats};

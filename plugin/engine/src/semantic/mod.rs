@@ -3,9 +3,10 @@
 //! ```text
 //! template ──► WordPiece ids ──► weighted mean of table rows ──► 256 numbers ─┐
 //!                      └───────► set of tokens ──► lexicon ───────────────────┤
-//!                    label, confidence ◄── softmax ◄── temperature ◄── logits ┘
+//!                     label, confidence ◄── trust ◄── softmax ◄── temperature ◄── logits ┘
 //! ```
-//! All of it is linear but for the last step, so that an explanation is exact. It costs a few
+//! The logits are linear in the tokens, so that an explanation is exact. Trust shrinks what is said
+//! of a text in words that training never had. It costs a few
 //! microseconds and allocates nothing once its [`Scratch`] has grown.
 
 mod bundle;
@@ -16,6 +17,7 @@ mod explain;
 mod head;
 mod lexicon;
 mod model;
+mod trust;
 mod wordpiece;
 
 pub use bundle::{
@@ -28,6 +30,5 @@ pub use embedding::WIDTH;
 pub use examples::{Example, Neighbour};
 pub use explain::{Explanation, TokenShare};
 pub use lexicon::Words;
-#[cfg(feature = "builtin-model")]
-pub use model::builtin_parts;
-pub use model::{Embedder, Model, Prediction, Scratch};
+pub use model::{Embedder, Model, Prediction, Scratch, builtin_parts};
+pub use trust::shrink;

@@ -9,7 +9,8 @@ use super::embedding::{Table, Vector, WIDTH};
 use super::examples::Example;
 use super::head::Head;
 use super::lexicon::{Lexicon, Words};
-use super::wordpiece::{UNKNOWN, WordPiece};
+use super::trust::shrink;
+use super::wordpiece::WordPiece;
 
 /// Working space, to be kept and passed in again; holds nothing that outlives a call.
 #[derive(Debug)]
@@ -157,7 +158,6 @@ impl Model {
     ///
     /// # Errors
     /// Never in a build that passed its tests, which verify the checksums.
-    #[cfg(feature = "builtin-model")]
     pub fn builtin() -> Result<Self, BundleError> {
         Self::open(Bundle::open(builtin_parts(), Checksums::Trust)?)
     }
@@ -205,29 +205,11 @@ impl Model {
         Prediction::of(&scratch.probabilities)
     }
 
-    /// From logits to probabilities. A text of which fewer than half of the word pieces were in the
-    /// training data (another language, a blob) is shrunk towards "any label": what the model makes
-    /// of its punctuation is worth little.
+    /// From logits to calibrated probabilities.
     pub(super) fn probabilities(&self, scratch: &mut Scratch) {
         self.head.probabilities(&scratch.logits, &mut scratch.probabilities);
-        let trust = (2.0 * self.familiarity(&scratch.ids)).min(1.0);
-        if trust < 1.0 {
-            let any = (1.0 - trust) / scratch.probabilities.len().max(1) as f64;
-            scratch.probabilities.iter_mut().for_each(|p| *p = *p * trust + any);
-        }
-    }
-
-    /// The share of the word pieces, punctuation apart, that the training data had; of none: 1.
-    fn familiarity(&self, ids: &[u32]) -> f64 {
-        let (mut words, mut known) = (0_u32, 0_u32);
-        for &id in ids {
-            let token = self.embedder.token(id);
-            if !matches!(token.as_bytes(), [mark] if mark.is_ascii_punctuation()) {
-                words += 1;
-                known += u32::from(self.lexicon.knows(id) && token != UNKNOWN);
-            }
-        }
-        if words == 0 { 1.0 } else { f64::from(known) / f64::from(words) }
+        let trust = self.embedder.trust(&scratch.ids, |id| self.lexicon.knows(id));
+        shrink(&mut scratch.probabilities, trust);
     }
 
     /// Fills in the logits; returns the factor of [`Table::embed`].
@@ -246,7 +228,6 @@ impl Model {
 }
 
 /// The files of `models/default`, borrowed from the program.
-#[cfg(feature = "builtin-model")]
 pub fn builtin_parts() -> BundleParts {
     macro_rules! parts {
         ($($name:literal),+) => {

@@ -113,7 +113,9 @@ impl Scan<'_> {
         }
         self.keep_mark();
         self.mask(
-            exactly_one_mask(inner).filter(|_| json_value.is_none()).unwrap_or(Mask::Any),
+            exactly_one_mask(inner)
+                .filter(|_| is_text || json_value.is_none())
+                .unwrap_or(Mask::Any),
             close,
         );
         self.keep_mark();
