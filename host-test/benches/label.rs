@@ -137,9 +137,10 @@ fn start(c: &mut Criterion) {
     let mut group = c.benchmark_group("start");
     group.sample_size(20);
     group.bench_function("model", |b| b.iter(|| black_box(Model::builtin().is_ok())));
-    group.bench_function("rules", |b| {
-        let labels = Labels::default();
-        b.iter(|| Rules::parse(&[("built-in", BUILTIN_RULES.as_bytes())], &labels).is_ok());
+    let labels = Labels::default();
+    group.bench_function("built-in rules", |b| b.iter(|| Rules::builtin(&labels).is_ok()));
+    group.bench_function("the same rules from a file", |b| {
+        b.iter(|| Rules::parse(&[("rules", BUILTIN_RULES.as_bytes())], &labels).is_ok());
     });
     group.finish();
 }
