@@ -17,8 +17,8 @@
 //!   `level=`, `status=` or `msg=`.
 //! * A list of values becomes one mask, whatever its length.
 //! * Masking a template gives the template again.
-//! * Values that look like secrets never survive: every value with digits is masked, and so is what
-//!   follows a key such as `password` or `token`.
+//! * What follows a key such as `password=`, `token:` or `"api_key":` is masked, whatever it is. A
+//!   secret in free text (`with password hunter`) is a word like others, and stays.
 //!
 //! A template is UTF-8 of at most [`MAX_TEMPLATE`] bytes; bytes that are not UTF-8 become U+FFFD.
 
