@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use logtriage_engine::{Config, Engine, Field};
 
 use crate::failure::{Ended, Failure};
@@ -80,8 +81,8 @@ pub struct Args {
     prefix: Option<String>,
 
     /// More to say of each event, in this order, instead of the config's `fields`
-    #[arg(long, value_delimiter = ',', value_enum, value_name = "FIELD")]
-    fields: Option<Vec<FieldArg>>,
+    #[arg(long, value_delimiter = ',', value_parser = field_parser(), value_name = "FIELD")]
+    fields: Option<Vec<Field>>,
 
     /// Stop at the first row that cannot be read
     #[arg(long)]
@@ -114,27 +115,12 @@ enum PlainOutput {
     Jsonl,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FieldArg {
-    Template,
-    Rule,
-    By,
-    Reason,
-    Pending,
-    Candidates,
-}
-
-impl From<FieldArg> for Field {
-    fn from(field: FieldArg) -> Self {
-        match field {
-            FieldArg::Template => Field::Template,
-            FieldArg::Rule => Field::Rule,
-            FieldArg::By => Field::By,
-            FieldArg::Reason => Field::Reason,
-            FieldArg::Pending => Field::Pending,
-            FieldArg::Candidates => Field::Candidates,
-        }
-    }
+/// Reads a name of `--fields`.
+fn field_parser() -> impl TypedValueParser<Value = Field> {
+    PossibleValuesParser::new(Field::ALL.map(|(name, _)| name)).try_map(|name| {
+        let known = Field::ALL.into_iter().find(|(known, _)| *known == name);
+        known.map(|(_, field)| field).ok_or("no field of this name")
+    })
 }
 
 /// Runs the command.
@@ -178,7 +164,7 @@ fn apply(args: &Args, config: &mut Config) {
     config.max_new_templates_per_second = 0;
     if let Some(fields) = &args.fields {
         let mut wanted: Vec<Field> = Vec::new();
-        for field in fields.iter().copied().map(Field::from) {
+        for field in fields.iter().copied() {
             if !wanted.contains(&field) {
                 wanted.push(field);
             }
