@@ -55,7 +55,8 @@ pub struct Config {
     /// (at most 1.4 KiB), so the default costs about 7 MiB (at most 23 MiB).
     pub cache_size: usize,
     /// Templates per second that may be new; beyond it events pass as tier `none`. 0: no limit.
-    pub max_new_templates_per_second: u32,
+    /// `None`: the config says nothing, and the host may have a default of its own.
+    pub max_new_templates_per_second: Option<u32>,
     /// The reasoning tier, if configured.
     pub reasoning: Option<Reasoning>,
     thresholds: Vec<ThresholdEntry>,
@@ -156,7 +157,7 @@ impl Default for Config {
             rules: vec![RuleSource::Builtin],
             model: ModelSource::Builtin,
             cache_size: 16_384,
-            max_new_templates_per_second: 0,
+            max_new_templates_per_second: None,
             reasoning: None,
             thresholds: Vec::new(),
         }
@@ -214,7 +215,7 @@ struct RawConfig {
     rules: Option<Spanned<OneOrMany>>,
     model: Option<Spanned<String>>,
     cache_size: Option<Spanned<usize>>,
-    max_new_templates_per_second: u32,
+    max_new_templates_per_second: Option<u32>,
     thresholds: BTreeMap<Spanned<String>, Spanned<RawThreshold>>,
     reasoning: Option<Reasoning>,
 }

@@ -63,9 +63,9 @@ pub struct Engine {
 
 /// Config, rules and model, checked against each other. Immutable: engines on several threads share
 /// one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
-    rules: Rules,
+    rules: Arc<Rules>,
     model: Arc<Model>,
     labels: Labels,
     thresholds: Vec<Threshold>,
@@ -85,13 +85,8 @@ impl Setup {
     /// than the model's.
     pub fn new(config: &Config, rules: Rules, model: Arc<Model>) -> Result<Self, TextError> {
         let labels = Labels::new(model.labels().iter().map(String::as_str));
-        if !rules.is_empty() && *rules.labels() != labels {
-            let message =
-                format!("rules with the labels {} for a model with {labels}", rules.labels());
-            return Err(TextError { file: "rules".to_owned(), line: 1, column: 1, message });
-        }
         Ok(Self {
-            rules,
+            rules: matching(rules, &labels)?,
             thresholds: config.thresholds(&labels, model.thresholds())?,
             labels,
             model,
@@ -100,8 +95,16 @@ impl Setup {
             on_existing: config.on_existing,
             fields: config.fields.clone(),
             cache_size: config.cache_size,
-            max_new: config.max_new_templates_per_second,
+            max_new: config.max_new_templates_per_second.unwrap_or(0),
         })
+    }
+
+    /// The same with other rules.
+    ///
+    /// # Errors
+    /// Rules that were read with other labels than the model's.
+    pub fn with_rules(&self, rules: Rules) -> Result<Self, TextError> {
+        Ok(Self { rules: matching(rules, &self.labels)?, ..self.clone() })
     }
 
     /// The label set.
@@ -123,6 +126,15 @@ impl Setup {
         let threshold = self.thresholds.get(usize::from(prediction.label));
         threshold.is_some_and(|threshold| threshold.admits(prediction.confidence))
     }
+}
+
+/// The rules, if they speak of the same labels as the model.
+fn matching(rules: Rules, labels: &Labels) -> Result<Arc<Rules>, TextError> {
+    if rules.is_empty() || *rules.labels() == *labels {
+        return Ok(Arc::new(rules));
+    }
+    let message = format!("rules with the labels {} for a model with {labels}", rules.labels());
+    Err(TextError { file: "rules".to_owned(), line: 1, column: 1, message })
 }
 
 impl Engine {
@@ -147,6 +159,15 @@ impl Engine {
     /// What this engine was made of.
     pub fn setup(&self) -> &Setup {
         &self.setup
+    }
+
+    /// Goes on with other rules; cache, verdicts, queue and counts stay.
+    ///
+    /// # Errors
+    /// As [`Setup::with_rules`]; the old rules stay.
+    pub fn set_rules(&mut self, rules: Rules) -> Result<(), TextError> {
+        self.setup = Arc::new(self.setup.with_rules(rules)?);
+        Ok(())
     }
 
     /// Labels one event.
@@ -203,11 +224,8 @@ impl Engine {
         let mut learned = Learned::default();
         let mut masker = Masker::default();
         for verdict in verdicts {
-            let known = match kind {
-                Kind::Person => &mut self.persons,
-                Kind::Machine => &mut self.machines,
-            };
-            match known.learn(verdict, &self.setup.labels, &mut masker) {
+            let setup = Arc::clone(&self.setup);
+            match self.verdicts(kind).learn(verdict, &setup.labels, &mut masker) {
                 Some(id) => {
                     self.pending.settle(id);
                     learned.taken += 1;
@@ -216,6 +234,25 @@ impl Engine {
             }
         }
         learned
+    }
+
+    /// Begins to read the verdicts of one kind anew. Those that are known stay until
+    /// [`end_relearning`](Self::end_relearning), and go then if they were not learnt again.
+    pub fn begin_relearning(&mut self, kind: Kind) {
+        self.verdicts(kind).begin_relearning();
+    }
+
+    /// Forgets the verdicts of one kind that were not learnt since
+    /// [`begin_relearning`](Self::begin_relearning).
+    pub fn end_relearning(&mut self, kind: Kind) {
+        self.verdicts(kind).end_relearning();
+    }
+
+    fn verdicts(&mut self, kind: Kind) -> &mut Verdicts {
+        match kind {
+            Kind::Person => &mut self.persons,
+            Kind::Machine => &mut self.machines,
+        }
     }
 
     /// Counts since the engine was made.

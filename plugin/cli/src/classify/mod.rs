@@ -161,7 +161,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
 
 fn apply(args: &Args, config: &mut Config) {
     // The limit protects a stream that must not wait. A file waits.
-    config.max_new_templates_per_second = 0;
+    config.max_new_templates_per_second = Some(0);
     if let Some(fields) = &args.fields {
         let mut wanted: Vec<Field> = Vec::new();
         for field in fields.iter().copied() {
