@@ -23,6 +23,7 @@ use toml::Spanned;
 
 use crate::labels::Labels;
 use crate::location::{TextError, utf8};
+use crate::record::{Keys, MAX_NAMES};
 use crate::semantic::{Confidence, Threshold};
 
 /// The keys under which a message is looked for, in this order, unless the config says otherwise.
@@ -248,6 +249,8 @@ struct Reader<'t> {
 impl Reader<'_> {
     fn config(&self, raw: RawConfig) -> Result<Config, TextError> {
         let default = Config::default();
+        let keys = raw.source_keys.as_ref().or(raw.message_keys.as_ref());
+        let keys_span = keys.map_or(0..0, Spanned::span);
         let message_keys = self.keys(raw.message_keys, "message_keys", default.message_keys)?;
         let source_keys = self.keys(raw.source_keys, "source_keys", default.source_keys)?;
         let output_span = raw.output_key.as_ref().map_or(0..0, Spanned::span);
@@ -257,6 +260,13 @@ impl Reader<'_> {
                 "output_key \"{output_key}\" takes the place of the event's \"{key}\"; choose another"
             );
             return Err(self.error(output_span, message));
+        }
+        if Keys::new(&message_keys, &source_keys, &output_key).names() > MAX_NAMES {
+            let message = format!(
+                "message_keys and source_keys look for more than {MAX_NAMES} keys, counting each \
+                 object that a dotted one may lead into; name fewer"
+            );
+            return Err(self.error(keys_span, message));
         }
         Ok(Config {
             message_keys,

@@ -29,7 +29,10 @@ pub struct Event<'e> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Annotated {
     /// It carries our object now, or carried it before.
-    Labelled,
+    Labelled {
+        /// A reader that is stricter than the splice may refuse it: see [`Record::is_doubtful`].
+        is_doubtful: bool,
+    },
     /// It passed as it was, byte for byte.
     Passed(NotARecord),
 }
@@ -70,7 +73,6 @@ pub struct Setup {
     labels: Labels,
     thresholds: Vec<Threshold>,
     keys: Keys,
-    output_key: String,
     on_existing: OnExisting,
     fields: Vec<Field>,
     cache_size: usize,
@@ -90,8 +92,7 @@ impl Setup {
             thresholds: config.thresholds(&labels, model.thresholds())?,
             labels,
             model,
-            keys: Keys::new(&config.message_keys, &config.source_keys),
-            output_key: config.output_key.clone(),
+            keys: Keys::new(&config.message_keys, &config.source_keys, &config.output_key),
             on_existing: config.on_existing,
             fields: config.fields.clone(),
             cache_size: config.cache_size,
@@ -190,7 +191,8 @@ impl Engine {
     /// Labels the event that `record`, a JSON object, holds, and appends the record with our object
     /// to `out`. What is no JSON object is appended as it is.
     pub fn annotate(&mut self, record: &[u8], now: u64, out: &mut Vec<u8>) -> Annotated {
-        let parsed = match Record::parse(record) {
+        let setup = Arc::clone(&self.setup);
+        let parsed = match Record::parse(record, &setup.keys) {
             Ok(parsed) => parsed,
             Err(reason) => {
                 match reason {
@@ -201,15 +203,14 @@ impl Engine {
                 return Annotated::Passed(reason);
             }
         };
-        let setup = Arc::clone(&self.setup);
-        let fields = parsed.fields(&setup.keys);
+        let fields = parsed.fields();
         let event = Event { message: fields.message, source: fields.source };
         let mut object = std::mem::take(&mut self.object);
         object.clear();
         self.label(&event, now).write_json(&setup.fields, &setup.labels, &mut object);
-        parsed.splice(&setup.output_key, &object, setup.on_existing, out);
+        parsed.splice(&object, setup.on_existing, out);
         self.object = object;
-        Annotated::Labelled
+        Annotated::Labelled { is_doubtful: parsed.is_doubtful() }
     }
 
     /// Takes up to `most` templates that wait for a verdict. One that stays unknown is offered
