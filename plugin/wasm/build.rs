@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use logtriage_engine::{BUILTIN_RULES, Labels, Rules};
+use logtriage_engine::{BUILTIN_RULES, CompiledRules, Labels};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     let files = [("built-in rules", BUILTIN_RULES.as_bytes())];
-    let rules = Rules::compile(&files, &Labels::default()).expect("the built-in rules are sound");
-    fs::write(out.join("rules.bin"), rules).expect("the build directory can be written");
+    let rules = CompiledRules::compile(&files, &Labels::default()).expect("the rules are sound");
+    fs::write(out.join("rules.bin"), rules.bytes).expect("the build directory can be written");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("wasi") {
         link();
     }

@@ -98,7 +98,7 @@ impl Loaded {
         let bytes = std::fs::read(&path).map_err(|problem| wrong(problem.to_string()))?;
         let rules = Rules::load(Cow::Owned(bytes), labels).map_err(|e| wrong(e.to_string()))?;
         let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), &**text)).collect();
-        if rules.digest() != Some(Rules::digest_of(&files)) {
+        if rules.digest() != Rules::digest_of(&files) {
             return Err(wrong("is stale: the rule files are newer".to_owned()));
         }
         Ok(rules)
