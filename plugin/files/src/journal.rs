@@ -71,8 +71,9 @@ impl Follower {
 
     /// The bytes behind what was read.
     fn next_piece(&mut self, engine: &mut Engine) -> Result<Piece, FileError> {
-        let failed = |problem| FileError::io(self.file.path(), problem);
-        let mut file = match File::open(self.file.path()) {
+        let path = self.file.path().to_owned();
+        let failed = |problem| FileError::io(&path, problem);
+        let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 self.start_anew(engine);
@@ -89,7 +90,6 @@ impl Follower {
             self.state = State::Reading { anew: false };
         }
         let mut bytes = Vec::new();
-        let failed = |problem| FileError::io(self.file.path(), problem);
         let read = file.take(STEP as u64).read_to_end(&mut bytes).map_err(failed)?;
         Ok(Piece { bytes, last: read < STEP })
     }

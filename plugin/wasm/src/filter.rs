@@ -28,6 +28,8 @@ const MUCH: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Filter {
     agent: Option<Box<Agent>>,
+    /// What records pass by where there is no agent.
+    keys: Keys,
     reports: Reports,
     /// The answer, ended by a zero.
     answer: Vec<u8>,
@@ -54,7 +56,12 @@ impl Filter {
         if let Err(problem) = &agent {
             reports.tell("config", now, || format!("{problem}; records pass unlabelled"));
         }
-        Self { agent: agent.ok().map(Box::new), reports, answer: Vec::new() }
+        Self::new(agent.ok(), reports)
+    }
+
+    fn new(agent: Option<Agent>, reports: Reports) -> Self {
+        let keys = Keys::new(&[], &[], &Config::default().output_key);
+        Self { agent: agent.map(Box::new), keys, reports, answer: Vec::with_capacity(OBJECT) }
     }
 
     /// A filter in the place of one whose last call trapped.
@@ -62,7 +69,7 @@ impl Filter {
         let passing = |message: &str| {
             let mut reports = Reports::default();
             reports.tell("config", now, || message.to_owned());
-            Self { agent: None, reports, answer: Vec::new() }
+            Self::new(None, reports)
         };
         match trapped {
             Trapped::WhileConfiguring => passing(
@@ -91,7 +98,7 @@ impl Filter {
             let message = || format!("no memory to label a record of {} bytes", record.len());
             self.reports.tell("memory", now, message);
             self.answer.clear();
-            if is_harmless(record) {
+            if is_harmless(record, &self.keys) {
                 return None;
             }
             self.lose(record.len());
@@ -122,11 +129,11 @@ impl Filter {
 
     /// What a person should be told.
     pub fn reports(&mut self) -> Vec<String> {
-        if let Some(agent) = self.agent.as_mut().filter(|agent| !agent.reports().is_empty()) {
-            let told = agent.reports().take();
-            return self.reports.take().into_iter().chain(told).collect();
+        let mut told = self.reports.take();
+        if let Some(agent) = &mut self.agent {
+            told.append(&mut agent.reports().take());
         }
-        self.reports.take()
+        told
     }
 
     /// Fills the answer. Says whether there is one; there is none where memory is short.
@@ -157,7 +164,7 @@ impl Filter {
         }
         let annotated = match &mut self.agent {
             Some(agent) => agent.annotate(record, now, &mut self.answer),
-            None => pass(record, &mut self.answer),
+            None => pass(record, &self.keys, &mut self.answer),
         };
         match annotated {
             Annotated::Labelled { is_doubtful: false } => Labelled::Sound,
@@ -186,9 +193,9 @@ enum Labelled {
 
 /// Without an engine: the record with the object that says so. What stands under our key already
 /// may be forged, and must not be taken for a label.
-fn pass(record: &[u8], out: &mut Vec<u8>) -> Annotated {
+fn pass(record: &[u8], keys: &Keys, out: &mut Vec<u8>) -> Annotated {
     let object = br#"{"label":"Unclassified","tier":"none","confidence":0}"#;
-    match Record::parse(record, &Keys::new(&[], &[], &Config::default().output_key)) {
+    match Record::parse(record, keys) {
         Ok(parsed) => {
             parsed.splice(object, OnExisting::Replace, out);
             Annotated::Labelled { is_doubtful: parsed.is_doubtful() }
@@ -198,9 +205,8 @@ fn pass(record: &[u8], out: &mut Vec<u8>) -> Annotated {
 }
 
 /// Whether every reader takes the record as it is, and nothing in it looks like our key.
-fn is_harmless(record: &[u8]) -> bool {
-    let parsed = Record::parse(record, &Keys::new(&[], &[], &Config::default().output_key));
-    parsed.is_ok_and(|parsed| !parsed.is_doubtful() && !parsed.has_our_keys())
+fn is_harmless(record: &[u8], keys: &Keys) -> bool {
+    Record::parse(record, keys).is_ok_and(|record| !record.is_doubtful() && !record.has_our_keys())
 }
 
 fn open(directories: &[PathBuf]) -> Result<Agent, FileError> {
