@@ -74,7 +74,8 @@ impl Loaded {
         self.state().map(|state| state.journals()).unwrap_or_default()
     }
 
-    fn model(&self) -> Result<Model, Failure> {
+    /// The model that the config names.
+    pub fn model(&self) -> Result<Model, Failure> {
         match &self.config.model {
             ModelSource::Builtin => Model::builtin().map_err(|e| Failure::other(e.to_string())),
             ModelSource::Directory(name) => {
@@ -86,29 +87,34 @@ impl Loaded {
     }
 
     fn rules(&self, labels: &Labels) -> Result<Rules, Failure> {
-        if self.config.rules == Config::default().rules && *labels != Labels::default() {
-            // A model with labels of its own: the built-in rules do not speak them.
-            return Ok(Rules::none());
-        }
-        if self.config.rules == [RuleSource::Builtin] {
+        if self.config.rules == [RuleSource::Builtin] && *labels == Labels::default() {
             return Ok(Rules::builtin(labels)?);
         }
-        let mut files = Vec::new();
-        for source in &self.config.rules {
-            files.push(match source {
-                RuleSource::Builtin => {
-                    ("built-in rules".to_owned(), Cow::Borrowed(BUILTIN_RULES.as_bytes()))
-                }
-                RuleSource::File(name) => {
-                    let path = self.resolve(name);
-                    let bytes =
-                        std::fs::read(&path).map_err(|e| self.unreadable("rules", name, &e))?;
-                    (path.display().to_string(), Cow::Owned(bytes))
-                }
-            });
-        }
+        let files = self.rule_files(labels)?;
         let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), &**bytes)).collect();
         Ok(Rules::parse(&files, labels)?)
+    }
+
+    /// The rule files of the config, in order: what errors call them, and what they hold.
+    pub fn rule_files(
+        &self,
+        labels: &Labels,
+    ) -> Result<Vec<(String, Cow<'static, [u8]>)>, Failure> {
+        if self.config.rules == Config::default().rules && *labels != Labels::default() {
+            // A model with labels of its own: the built-in rules do not speak them.
+            return Ok(Vec::new());
+        }
+        let file = |source: &RuleSource| match source {
+            RuleSource::Builtin => {
+                Ok(("built-in rules".to_owned(), Cow::Borrowed(BUILTIN_RULES.as_bytes())))
+            }
+            RuleSource::File(name) => {
+                let path = self.resolve(name);
+                let bytes = std::fs::read(&path).map_err(|e| self.unreadable("rules", name, &e))?;
+                Ok((path.display().to_string(), Cow::Owned(bytes)))
+            }
+        };
+        self.config.rules.iter().map(file).collect()
     }
 }
 

@@ -191,8 +191,21 @@ impl Tables<'_> {
         let text = span_at(entry, 2, &(0..self.texts.len())).and_then(|text| self.texts.get(text));
         let there = place.checked_sub(back).and_then(|start| message.get(start..));
         text.zip(there).is_some_and(|(text, there)| {
-            there.get(..text.len()).is_some_and(|there| there.eq_ignore_ascii_case(text))
+            there.get(..text.len()).is_some_and(|there| equal(there, text))
         })
+    }
+}
+
+/// Whether two texts of one length are equal in the coarse way of grams, four bytes at a time.
+fn equal(one: &[u8], other: &[u8]) -> bool {
+    let four =
+        |a: &[u8; 4], b: &[u8; 4]| u32::from_le_bytes(*a) | CASE == u32::from_le_bytes(*b) | CASE;
+    match (one.last_chunk(), other.last_chunk()) {
+        (Some(a), Some(b)) => {
+            let (one, other): (&[[u8; 4]], &[[u8; 4]]) = (one.as_chunks().0, other.as_chunks().0);
+            one.iter().zip(other).all(|(a, b)| four(a, b)) && four(a, b)
+        }
+        _ => one.eq_ignore_ascii_case(other),
     }
 }
 
