@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use logtriage_engine::{Engine, Event, Model, Outcome, Setup, Threshold};
+use logtriage_files::RuleForm;
 
 use crate::failure::{Ended, Failure};
 use crate::screen;
-use crate::setup::{Loaded, SetupArgs};
+use crate::setup::SetupArgs;
 
 /// Show how a message gets its label
 ///
@@ -38,8 +39,8 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Ended, Failure> {
-    let loaded = Loaded::read(&args.setup)?;
-    let setup = Arc::new(loaded.setup()?);
+    let loaded = args.setup.load()?;
+    let setup = Arc::new(loaded.setup(RuleForm::Text)?);
     let mut engine = Engine::new(Arc::clone(&setup));
     let journals = loaded.journals();
     for (kind, verdicts) in &journals.verdicts {

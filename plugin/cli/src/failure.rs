@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use logtriage_engine::TextError;
+use logtriage_files::FileError;
 
 /// A command that ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub enum Ended {
 /// A command that could not run: exit status 2. Says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A file that a person wrote is wrong.
+    /// A file that a person wrote is wrong, or cannot be read.
     #[error(transparent)]
-    Text(#[from] TextError),
+    File(#[from] FileError),
     /// A file or stream cannot be read or written.
     #[error("{file}: {problem}")]
     Io {

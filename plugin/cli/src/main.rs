@@ -9,10 +9,8 @@ mod evaluate;
 mod explain;
 mod failure;
 mod labelled;
-mod parts;
 mod screen;
 mod setup;
-mod state;
 mod train;
 
 use std::process::ExitCode;

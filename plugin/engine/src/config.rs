@@ -23,6 +23,7 @@ use toml::Spanned;
 
 use crate::labels::Labels;
 use crate::location::{TextError, utf8};
+use crate::record::{Keys, MAX_NAMES};
 use crate::semantic::{Confidence, Threshold};
 
 /// The keys under which a message is looked for, in this order, unless the config says otherwise.
@@ -55,7 +56,8 @@ pub struct Config {
     /// (at most 1.4 KiB), so the default costs about 7 MiB (at most 23 MiB).
     pub cache_size: usize,
     /// Templates per second that may be new; beyond it events pass as tier `none`. 0: no limit.
-    pub max_new_templates_per_second: u32,
+    /// `None`: the config says nothing, and the host may have a default of its own.
+    pub max_new_templates_per_second: Option<u32>,
     /// The reasoning tier, if configured.
     pub reasoning: Option<Reasoning>,
     thresholds: Vec<ThresholdEntry>,
@@ -156,7 +158,7 @@ impl Default for Config {
             rules: vec![RuleSource::Builtin],
             model: ModelSource::Builtin,
             cache_size: 16_384,
-            max_new_templates_per_second: 0,
+            max_new_templates_per_second: None,
             reasoning: None,
             thresholds: Vec::new(),
         }
@@ -214,7 +216,7 @@ struct RawConfig {
     rules: Option<Spanned<OneOrMany>>,
     model: Option<Spanned<String>>,
     cache_size: Option<Spanned<usize>>,
-    max_new_templates_per_second: u32,
+    max_new_templates_per_second: Option<u32>,
     thresholds: BTreeMap<Spanned<String>, Spanned<RawThreshold>>,
     reasoning: Option<Reasoning>,
 }
@@ -247,6 +249,8 @@ struct Reader<'t> {
 impl Reader<'_> {
     fn config(&self, raw: RawConfig) -> Result<Config, TextError> {
         let default = Config::default();
+        let keys = raw.source_keys.as_ref().or(raw.message_keys.as_ref());
+        let keys_span = keys.map_or(0..0, Spanned::span);
         let message_keys = self.keys(raw.message_keys, "message_keys", default.message_keys)?;
         let source_keys = self.keys(raw.source_keys, "source_keys", default.source_keys)?;
         let output_span = raw.output_key.as_ref().map_or(0..0, Spanned::span);
@@ -256,6 +260,13 @@ impl Reader<'_> {
                 "output_key \"{output_key}\" takes the place of the event's \"{key}\"; choose another"
             );
             return Err(self.error(output_span, message));
+        }
+        if Keys::new(&message_keys, &source_keys, &output_key).names() > MAX_NAMES {
+            let message = format!(
+                "message_keys and source_keys look for more than {MAX_NAMES} keys, counting each \
+                 object that a dotted one may lead into; name fewer"
+            );
+            return Err(self.error(keys_span, message));
         }
         Ok(Config {
             message_keys,

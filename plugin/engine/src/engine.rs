@@ -29,7 +29,10 @@ pub struct Event<'e> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Annotated {
     /// It carries our object now, or carried it before.
-    Labelled,
+    Labelled {
+        /// A reader that is stricter than the splice may refuse it: see [`Record::is_doubtful`].
+        is_doubtful: bool,
+    },
     /// It passed as it was, byte for byte.
     Passed(NotARecord),
 }
@@ -63,14 +66,13 @@ pub struct Engine {
 
 /// Config, rules and model, checked against each other. Immutable: engines on several threads share
 /// one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
-    rules: Rules,
+    rules: Arc<Rules>,
     model: Arc<Model>,
     labels: Labels,
     thresholds: Vec<Threshold>,
     keys: Keys,
-    output_key: String,
     on_existing: OnExisting,
     fields: Vec<Field>,
     cache_size: usize,
@@ -85,23 +87,25 @@ impl Setup {
     /// than the model's.
     pub fn new(config: &Config, rules: Rules, model: Arc<Model>) -> Result<Self, TextError> {
         let labels = Labels::new(model.labels().iter().map(String::as_str));
-        if !rules.is_empty() && *rules.labels() != labels {
-            let message =
-                format!("rules with the labels {} for a model with {labels}", rules.labels());
-            return Err(TextError { file: "rules".to_owned(), line: 1, column: 1, message });
-        }
         Ok(Self {
-            rules,
+            rules: matching(rules, &labels)?,
             thresholds: config.thresholds(&labels, model.thresholds())?,
             labels,
             model,
-            keys: Keys::new(&config.message_keys, &config.source_keys),
-            output_key: config.output_key.clone(),
+            keys: Keys::new(&config.message_keys, &config.source_keys, &config.output_key),
             on_existing: config.on_existing,
             fields: config.fields.clone(),
             cache_size: config.cache_size,
-            max_new: config.max_new_templates_per_second,
+            max_new: config.max_new_templates_per_second.unwrap_or(0),
         })
+    }
+
+    /// The same with other rules.
+    ///
+    /// # Errors
+    /// Rules that were read with other labels than the model's.
+    pub fn with_rules(&self, rules: Rules) -> Result<Self, TextError> {
+        Ok(Self { rules: matching(rules, &self.labels)?, ..self.clone() })
     }
 
     /// The label set.
@@ -123,6 +127,15 @@ impl Setup {
         let threshold = self.thresholds.get(usize::from(prediction.label));
         threshold.is_some_and(|threshold| threshold.admits(prediction.confidence))
     }
+}
+
+/// The rules, if they speak of the same labels as the model.
+fn matching(rules: Rules, labels: &Labels) -> Result<Arc<Rules>, TextError> {
+    if rules.is_empty() || *rules.labels() == *labels {
+        return Ok(Arc::new(rules));
+    }
+    let message = format!("rules with the labels {} for a model with {labels}", rules.labels());
+    Err(TextError { file: "rules".to_owned(), line: 1, column: 1, message })
 }
 
 impl Engine {
@@ -149,6 +162,15 @@ impl Engine {
         &self.setup
     }
 
+    /// Goes on with other rules; cache, verdicts, queue and counts stay.
+    ///
+    /// # Errors
+    /// As [`Setup::with_rules`]; the old rules stay.
+    pub fn set_rules(&mut self, rules: Rules) -> Result<(), TextError> {
+        self.setup = Arc::new(self.setup.with_rules(rules)?);
+        Ok(())
+    }
+
     /// Labels one event.
     pub fn label(&mut self, event: &Event<'_>, now: u64) -> Outcome<'_> {
         self.stats.events += 1;
@@ -169,7 +191,8 @@ impl Engine {
     /// Labels the event that `record`, a JSON object, holds, and appends the record with our object
     /// to `out`. What is no JSON object is appended as it is.
     pub fn annotate(&mut self, record: &[u8], now: u64, out: &mut Vec<u8>) -> Annotated {
-        let parsed = match Record::parse(record) {
+        let setup = Arc::clone(&self.setup);
+        let parsed = match Record::parse(record, &setup.keys) {
             Ok(parsed) => parsed,
             Err(reason) => {
                 match reason {
@@ -180,15 +203,14 @@ impl Engine {
                 return Annotated::Passed(reason);
             }
         };
-        let setup = Arc::clone(&self.setup);
-        let fields = parsed.fields(&setup.keys);
+        let fields = parsed.fields();
         let event = Event { message: fields.message, source: fields.source };
         let mut object = std::mem::take(&mut self.object);
         object.clear();
         self.label(&event, now).write_json(&setup.fields, &setup.labels, &mut object);
-        parsed.splice(&setup.output_key, &object, setup.on_existing, out);
+        parsed.splice(&object, setup.on_existing, out);
         self.object = object;
-        Annotated::Labelled
+        Annotated::Labelled { is_doubtful: parsed.is_doubtful() }
     }
 
     /// Takes up to `most` templates that wait for a verdict. One that stays unknown is offered
@@ -203,11 +225,8 @@ impl Engine {
         let mut learned = Learned::default();
         let mut masker = Masker::default();
         for verdict in verdicts {
-            let known = match kind {
-                Kind::Person => &mut self.persons,
-                Kind::Machine => &mut self.machines,
-            };
-            match known.learn(verdict, &self.setup.labels, &mut masker) {
+            let setup = Arc::clone(&self.setup);
+            match self.verdicts(kind).learn(verdict, &setup.labels, &mut masker) {
                 Some(id) => {
                     self.pending.settle(id);
                     learned.taken += 1;
@@ -216,6 +235,25 @@ impl Engine {
             }
         }
         learned
+    }
+
+    /// Begins to read the verdicts of one kind anew. Those that are known stay until
+    /// [`end_relearning`](Self::end_relearning), and go then if they were not learnt again.
+    pub fn begin_relearning(&mut self, kind: Kind) {
+        self.verdicts(kind).begin_relearning();
+    }
+
+    /// Forgets the verdicts of one kind that were not learnt since
+    /// [`begin_relearning`](Self::begin_relearning).
+    pub fn end_relearning(&mut self, kind: Kind) {
+        self.verdicts(kind).end_relearning();
+    }
+
+    fn verdicts(&mut self, kind: Kind) -> &mut Verdicts {
+        match kind {
+            Kind::Person => &mut self.persons,
+            Kind::Machine => &mut self.machines,
+        }
     }
 
     /// Counts since the engine was made.

@@ -55,7 +55,9 @@ pub use labels::{DEFAULT_LABELS, LabelId, Labels, UNCLASSIFIED};
 pub use location::TextError;
 pub use outcome::{Outcome, Tier, write_string};
 pub use pending::{MAX_PENDING, OFFER_AGAIN_AFTER, Pending};
-pub use rules::{BUILTIN_RULES, MAX_RULES, RuleMatch, RuleScratch, Rules};
+pub use rules::{BUILTIN_RULES, CompiledRulesError, RuleMatch, RuleScratch, Rules};
+#[cfg(feature = "regex")]
+pub use rules::{CompiledRules, MAX_COMPILED_RULES, MAX_RULES};
 pub use semantic::{Confidence, Model, Prediction, Threshold};
 pub use stats::Stats;
 pub use template::{MAX_TEMPLATE, Masker, TemplateId};

@@ -37,6 +37,7 @@ impl TextError {
     }
 }
 
+#[cfg(feature = "regex")]
 /// A place in a text, to be looked up when there is something to say about it: a large file has
 /// many places and few errors.
 #[derive(Clone)]
@@ -46,6 +47,7 @@ pub(crate) struct Place<'t> {
     pub(crate) span: Range<usize>,
 }
 
+#[cfg(feature = "regex")]
 impl Place<'_> {
     /// A problem at this place.
     pub(crate) fn error(&self, message: impl Into<String>) -> TextError {

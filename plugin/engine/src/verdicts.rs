@@ -55,12 +55,18 @@ pub(crate) struct Known {
     pub(crate) label: LabelId,
     pub(crate) by: Option<Box<str>>,
     pub(crate) reason: Option<Box<str>>,
+    /// In which reading it was learnt.
+    reading: u32,
 }
 
 /// The verdicts of one kind; a later one beats an earlier one.
 #[derive(Debug, Default)]
 pub(crate) struct Verdicts {
     known: HashMap<TemplateId, Known>,
+    /// Counts how often the verdicts were read anew.
+    reading: u32,
+    /// Templates learnt in this reading.
+    learnt: usize,
 }
 
 impl Verdicts {
@@ -74,11 +80,11 @@ impl Verdicts {
         let label = labels.find(&verdict.label)?;
         let template = masker.mask(verdict.template.as_bytes());
         let id = TemplateId::of(template);
-        if template.is_empty()
-            || (self.known.len() >= MAX_VERDICTS && !self.known.contains_key(&id))
-        {
+        let is_new = self.known.get(&id).is_none_or(|known| known.reading != self.reading);
+        if template.is_empty() || (is_new && self.learnt >= MAX_VERDICTS) {
             return None;
         }
+        self.learnt += usize::from(is_new);
         let cut = |text: &Option<String>| {
             text.as_ref().map(|text| text.chars().take(MAX_TEXT).collect::<String>().into())
         };
@@ -87,9 +93,23 @@ impl Verdicts {
             label,
             by: cut(&verdict.by),
             reason: cut(&verdict.reason),
+            reading: self.reading,
         };
         self.known.insert(id, known);
         Some(id)
+    }
+
+    /// What is learnt from now on replaces what is known; both together are at most twice
+    /// [`MAX_VERDICTS`].
+    pub(crate) fn begin_relearning(&mut self) {
+        self.end_relearning();
+        self.reading = self.reading.wrapping_add(1);
+        self.learnt = 0;
+    }
+
+    /// Forgets what was not learnt in this reading.
+    pub(crate) fn end_relearning(&mut self) {
+        self.known.retain(|_, known| known.reading == self.reading);
     }
 
     pub(crate) fn get(&self, id: TemplateId, template: &str) -> Option<&Known> {

@@ -29,7 +29,7 @@ fn the_defaults_are_the_documented_ones() {
         assert_eq!(config.rules, [RuleSource::Builtin]);
         assert_eq!(config.model, ModelSource::Builtin);
         assert_eq!(config.cache_size, 16_384);
-        assert_eq!(config.max_new_templates_per_second, 0);
+        assert_eq!(config.max_new_templates_per_second, None);
         assert_eq!(config.reasoning, None);
     }
     assert_eq!(parse(""), Config::default());
@@ -66,7 +66,7 @@ state_dir = "kept"
     assert_eq!(names, ["candidates", "template", "pending", "reason", "by", "rule"]);
     assert_eq!(config.rules, [RuleSource::File("mine.toml".to_owned()), RuleSource::Builtin]);
     assert_eq!(config.model, ModelSource::Directory("bundle".to_owned()));
-    assert_eq!((config.cache_size, config.max_new_templates_per_second), (1, 500));
+    assert_eq!((config.cache_size, config.max_new_templates_per_second), (1, Some(500)));
     let reasoning = config.reasoning.as_ref().expect("[reasoning]");
     assert_eq!(reasoning.state_dir, "kept");
     assert_eq!(parse("[reasoning]").reasoning.expect("[reasoning]").state_dir, "state");

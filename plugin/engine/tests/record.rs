@@ -2,24 +2,37 @@
 
 mod support;
 
+use std::sync::LazyLock;
+
 use logtriage_engine::record::{Fields, Keys, NotARecord, OnExisting, Record};
 use logtriage_engine::{DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS};
 use proptest::prelude::*;
 
 const OBJECT: &str = r#"{"label":"Error","tier":"rule","confidence":1}"#;
 
-fn default_keys() -> Keys {
-    Keys::new(&DEFAULT_MESSAGE_KEYS.map(str::to_owned), &DEFAULT_SOURCE_KEYS.map(str::to_owned))
+fn default_keys() -> &'static Keys {
+    static KEYS: LazyLock<Keys> = LazyLock::new(|| {
+        Keys::new(
+            &DEFAULT_MESSAGE_KEYS.map(str::to_owned),
+            &DEFAULT_SOURCE_KEYS.map(str::to_owned),
+            "triage",
+        )
+    });
+    &KEYS
+}
+
+fn parse(record: &[u8]) -> Result<Record<'_>, NotARecord> {
+    Record::parse(record, default_keys())
 }
 
 fn fields(record: &str) -> Fields<'_> {
-    Record::parse(record.as_bytes()).expect(record).fields(&default_keys())
+    parse(record.as_bytes()).expect(record).fields()
 }
 
 fn splice_with(record: &[u8], on_existing: OnExisting) -> Vec<u8> {
     let mut out = Vec::new();
-    let parsed = Record::parse(record).expect("a record");
-    parsed.splice("triage", OBJECT.as_bytes(), on_existing, &mut out);
+    let parsed = parse(record).expect("a record");
+    parsed.splice(OBJECT.as_bytes(), on_existing, &mut out);
     out
 }
 
@@ -68,7 +81,7 @@ fn the_message_is_found() {
 
 #[test]
 fn a_literal_key_comes_before_a_dotted_path() {
-    let keys = Keys::new(&["a.b".to_owned(), "c".to_owned()], &["k.l.m".to_owned()]);
+    let keys = Keys::new(&["a.b".to_owned(), "c".to_owned()], &["k.l.m".to_owned()], "triage");
     let cases: &[(&str, Option<&str>)] = &[
         (r#"{"a.b":"literal","a":{"b":"path"}}"#, Some("literal")),
         (r#"{"a":{"b":"path"},"a.b":"literal"}"#, Some("literal")),
@@ -82,7 +95,7 @@ fn a_literal_key_comes_before_a_dotted_path() {
         (r#"{"a\u002eb":"literal"}"#, Some("literal")),
     ];
     for (record, expected) in cases {
-        let found = Record::parse(record.as_bytes()).expect(record).fields(&keys).message;
+        let found = Record::parse(record.as_bytes(), &keys).expect(record).fields().message;
         assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{record}");
     }
     let sources: &[(&str, Option<&str>)] = &[
@@ -93,7 +106,7 @@ fn a_literal_key_comes_before_a_dotted_path() {
         (r#"{"k":{"l":{"m":["deep"]}},"k.l":{"m":7}}"#, Some("7")),
     ];
     for (record, expected) in sources {
-        let found = Record::parse(record.as_bytes()).expect(record).fields(&keys).source;
+        let found = Record::parse(record.as_bytes(), &keys).expect(record).fields().source;
         assert_eq!(found.as_deref(), *expected, "{record}");
     }
 }
@@ -110,7 +123,7 @@ fn the_source_is_found() {
 #[test]
 fn bytes_that_are_not_utf8_stay_in_the_message() {
     let record = b"{\"message\":\"\xff\\n\xfe\",\"source\":\"\xff\"}";
-    let fields = Record::parse(record).expect("a record").fields(&default_keys());
+    let fields = parse(record).expect("a record").fields();
     assert_eq!(fields.message.as_deref(), Some(b"\xff\n\xfe".as_slice()));
     assert_eq!(fields.source.as_deref(), Some("\u{fffd}"));
 }
@@ -165,7 +178,7 @@ fn a_trusted_upstream_keeps_its_object() {
 #[test]
 fn what_is_no_object_is_refused() {
     for json in ["[]", "[1, {\"a\":2}]", "\"a\"", " 12 ", "-1.5e3", "true", "false", "null"] {
-        let refused = Record::parse(json.as_bytes()).err();
+        let refused = parse(json.as_bytes()).err();
         assert_eq!(refused, Some(NotARecord::OtherJson), "{json}");
     }
     let malformed = [
@@ -206,14 +219,14 @@ fn what_is_no_object_is_refused() {
         "{\"a\":\u{a0}1}",
     ];
     for text in malformed {
-        let refused = Record::parse(text.as_bytes()).err();
+        let refused = parse(text.as_bytes()).err();
         assert!(matches!(refused, Some(NotARecord::Malformed(_))), "{text:?}: {refused:?}");
     }
 }
 
 #[test]
 fn an_error_says_where() {
-    let Some(error) = Record::parse(b"{\"a\":1 \"b\":2}").err() else { panic!("accepted") };
+    let Some(error) = parse(b"{\"a\":1 \"b\":2}").err() else { panic!("accepted") };
     assert_eq!(error.to_string(), "no valid JSON at byte 7: expected `,` or `}`");
 }
 
@@ -225,7 +238,7 @@ fn no_nesting_is_too_deep() {
         assert_eq!(fields(&record).message.as_deref(), Some(b"m".as_slice()));
         assert_eq!(undo(splice(&record).as_bytes()), record.as_bytes());
         let unbalanced = record.replacen(close, "", 1);
-        assert!(Record::parse(unbalanced.as_bytes()).is_err());
+        assert!(parse(unbalanced.as_bytes()).is_err());
     }
 }
 
@@ -421,9 +434,9 @@ proptest! {
                 _ => None,
             };
             if !tree["message"].is_number() {
-                let keys = Keys::new(&["message".to_owned()], &[]);
-                let parsed = Record::parse(record.as_bytes()).expect("a record");
-                let found = parsed.fields(&keys).message;
+                let keys = Keys::new(&["message".to_owned()], &[], "triage");
+                let parsed = Record::parse(record.as_bytes(), &keys).expect("a record");
+                let found = parsed.fields().message;
                 prop_assert_eq!(found.as_deref(), expected.as_deref().map(str::as_bytes));
             }
         }
@@ -433,7 +446,7 @@ proptest! {
     fn a_truncated_object_is_refused(record in record()) {
         let whole = record.trim_end().as_bytes();
         for end in 0..whole.len() {
-            prop_assert!(Record::parse(&whole[..end]).is_err(), "{:?}", &record.get(..end));
+            prop_assert!(parse(&whole[..end]).is_err(), "{:?}", &record.get(..end));
         }
     }
 
@@ -448,8 +461,8 @@ proptest! {
             let place = place.index(bytes.len());
             bytes[place] = byte;
         }
-        if let Ok(parsed) = Record::parse(&bytes) {
-            parsed.fields(&default_keys());
+        if let Ok(parsed) = parse(&bytes) {
+            parsed.fields();
             let output = splice_with(&bytes, OnExisting::Replace);
             prop_assert_eq!(splice_with(&output, OnExisting::Replace), output);
         }
@@ -457,6 +470,6 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-        let _ = Record::parse(&bytes).map(|record| record.fields(&default_keys()).message.is_some());
+        let _ = parse(&bytes).map(|record| record.fields().message.is_some());
     }
 }

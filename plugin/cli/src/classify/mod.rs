@@ -7,6 +7,7 @@
 mod csv_header;
 mod csv_rows;
 mod format;
+mod pending;
 mod pipeline;
 mod render;
 mod streams;
@@ -20,10 +21,10 @@ use std::time::Instant;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use logtriage_engine::{Config, Engine, Field};
+use logtriage_files::{Journals, RuleForm};
 
 use crate::failure::{Ended, Failure};
-use crate::setup::{Loaded, SetupArgs};
-use crate::state::Journals;
+use crate::setup::SetupArgs;
 use csv_header::{Columns, Header};
 use format::InputFormat;
 use pipeline::{Report, Rows};
@@ -128,9 +129,9 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     let began = Instant::now();
     let format = format::of_all(args)?;
     format::refuse_idle_options(args, format)?;
-    let mut loaded = Loaded::read(&args.setup)?;
+    let mut loaded = args.setup.load()?;
     apply(args, &mut loaded.config);
-    let setup = Arc::new(loaded.setup()?);
+    let setup = Arc::new(loaded.setup(RuleForm::Text)?);
     let state = loaded.state();
     let journals = loaded.journals();
 
@@ -161,7 +162,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
 
 fn apply(args: &Args, config: &mut Config) {
     // The limit protects a stream that must not wait. A file waits.
-    config.max_new_templates_per_second = 0;
+    config.max_new_templates_per_second = Some(0);
     if let Some(fields) = &args.fields {
         let mut wanted: Vec<Field> = Vec::new();
         for field in fields.iter().copied() {

@@ -14,7 +14,7 @@ use super::csv_rows::{Found, LineFinder, MAX_ROW, RowFinder};
 use super::render::{Problem, Renderer};
 use super::streams::{Input, refuse_compressed};
 use crate::failure::Failure;
-use crate::state::PendingList;
+use super::pending::PendingList;
 
 /// Rows of a batch, at most.
 const BATCH_ROWS: usize = 1024;

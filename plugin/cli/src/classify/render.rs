@@ -289,7 +289,7 @@ fn record(row: &Row<'_>, engine: &mut Engine, out: &mut Vec<u8>) -> Result<(), S
     let annotated = engine.annotate(content, NOW, out);
     out.extend_from_slice(end);
     match annotated {
-        Annotated::Labelled => Ok(()),
+        Annotated::Labelled { .. } => Ok(()),
         Annotated::Passed(reason) => Err(reason.to_string()),
     }
 }

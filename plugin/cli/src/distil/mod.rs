@@ -15,7 +15,7 @@ use logtriage_engine::semantic::BundleParts;
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, DataError, Labelled};
-use crate::{parts, screen};
+use crate::screen;
 use teacher::{Teacher, TeacherError};
 
 /// Distil a sentence transformer into a token table for `train`
@@ -63,7 +63,7 @@ pub(crate) enum DistilError {
     Data(#[from] DataError),
     /// The table cannot be written.
     #[error(transparent)]
-    Parts(#[from] parts::PartsError),
+    Parts(#[from] logtriage_files::FileError),
     /// An option is out of range.
     #[error("--sif is {0}, expected a number above 0, at most 1")]
     Sif(f64),
@@ -87,7 +87,7 @@ fn make(args: &Args) -> Result<String, DistilError> {
     let templates = Labelled::templates(&args.corpus, &args.columns)?;
     let mut teacher = Teacher::open(&args.model, &args.tokenizer, args.onnxruntime.as_deref())?;
     let (parts, variance_kept) = distil(&mut teacher, &templates, args)?;
-    parts::write(&args.output, &parts)?;
+    logtriage_files::write_parts(&args.output, &parts)?;
     let mut page = format!("variance kept by 256 components: {variance_kept:.4}\n");
     for (name, bytes) in &parts {
         page += &format!("{:>10}  {}\n", bytes.len(), args.output.join(name).display());

@@ -24,7 +24,7 @@ use logtriage_engine::semantic::{
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::{parts, screen};
+use crate::screen;
 use calibrate::{Answer, HeldOut};
 use features::Features;
 use folds::By;
@@ -79,14 +79,14 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     let data = Labelled::read(&args.files, &args.columns).map_err(sentence)?;
     check(&data)?;
     let mut parts = match &args.table {
-        Some(dir) => parts::read(dir).map_err(sentence)?,
+        Some(dir) => logtriage_files::read_parts(dir).map_err(sentence)?,
         None => builtin_parts(),
     };
     let embedder = Embedder::load(parts.clone()).map_err(sentence)?;
     parts.retain(|name, _| [VOCABULARY, TABLE].contains(&name.as_str()));
     let mut page = report::data(&data).map_err(sentence)?;
     let bundle = train(args, &data, &embedder, parts, &mut page)?;
-    parts::write(&args.output, &bundle).map_err(sentence)?;
+    logtriage_files::write_parts(&args.output, &bundle).map_err(sentence)?;
     writeln!(page, "\nwrote {}", args.output.display()).map_err(sentence)?;
     screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)

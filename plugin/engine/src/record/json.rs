@@ -13,56 +13,71 @@ pub struct Malformed {
     pub expected: &'static str,
 }
 
-/// The members of an object, in order.
-pub(super) struct Members<'r> {
-    pub(super) list: Vec<Member<'r>>,
-    /// Where the closing brace is.
-    pub(super) close: usize,
-}
-
 /// A member of an object.
 #[derive(Clone, Copy)]
 pub(super) struct Member<'r> {
-    /// The key between its quotation marks, as written.
-    pub(super) key: &'r [u8],
-    /// Where that ends.
+    pub(super) key: Text<'r>,
+    /// Where the key ends: at its closing quotation mark.
     pub(super) key_end: usize,
     pub(super) value: Value<'r>,
     /// The value's bytes.
     pub(super) raw: &'r [u8],
 }
 
+/// A string between its quotation marks, as written.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'r> {
+    raw: &'r [u8],
+    escaped: bool,
+}
+
 /// A value, as far as the splice looks into it.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'r> {
-    /// Between its quotation marks, as written.
-    String(&'r [u8]),
-    /// A number, `true`, `false`, `null`.
+    String(Text<'r>),
+    /// A number, `true`, `false`.
     Scalar(&'r [u8]),
     /// With its braces.
     Object(&'r [u8]),
-    Array,
+    /// An array or `null`.
+    Other,
 }
 
-impl<'r> Members<'r> {
-    /// The value of the last member called `key`.
-    pub(super) fn last(&self, key: &str) -> Option<Value<'r>> {
-        self.list.iter().rev().find(|member| member.is(key)).map(|member| member.value)
+/// What a scan found out about an object beside its members.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scanned {
+    /// Where the closing brace is.
+    pub(super) close: usize,
+    /// It has no members.
+    pub(super) is_empty: bool,
+    /// A strict reader may refuse it: see [`super::Record::is_doubtful`].
+    pub(super) is_doubtful: bool,
+}
+
+impl<'r> Text<'r> {
+    pub(super) fn decode(self) -> Cow<'r, [u8]> {
+        if self.escaped { decode(self.raw) } else { Cow::Borrowed(self.raw) }
     }
 }
 
-impl Member<'_> {
-    fn is(&self, key: &str) -> bool {
-        self.key == key.as_bytes()
-            || (self.key.len() > key.len()
-                && self.key.contains(&b'\\')
-                && decode(self.key) == key.as_bytes())
+impl<'r> Value<'r> {
+    /// What may be a message or a source.
+    pub(super) fn text(self) -> Option<Cow<'r, [u8]>> {
+        match self {
+            Value::String(text) => Some(text.decode()),
+            Value::Scalar(raw) => Some(Cow::Borrowed(raw)),
+            Value::Object(_) | Value::Other => None,
+        }
     }
 }
 
-/// Scans the object that `record` is, with nothing but white space around it.
-pub(super) fn members(record: &[u8]) -> Result<Members<'_>, super::NotARecord> {
-    let mut scan = Scan { text: record, at: 0 };
+/// Scans the object that `record` is, with nothing but white space around it, and shows each member
+/// to `visit`.
+pub(super) fn scan<'r>(
+    record: &'r [u8],
+    visit: impl FnMut(Member<'r>),
+) -> Result<Scanned, super::NotARecord> {
+    let mut scan = Scan { text: record, at: 0, doubtful: false };
     scan.spaces();
     match scan.peek() {
         Some(b'{') => {}
@@ -72,24 +87,37 @@ pub(super) fn members(record: &[u8]) -> Result<Members<'_>, super::NotARecord> {
         }
         _ => return Err(scan.expected("a JSON object").into()),
     }
-    let members = scan.object()?;
+    let (close, is_empty) = scan.object(visit)?;
     scan.end()?;
-    Ok(members)
+    Ok(Scanned { close, is_empty, is_doubtful: scan.doubtful })
+}
+
+/// The value of the last member of `object` that is called `key`.
+pub(super) fn last<'r>(object: &'r [u8], key: &str) -> Option<Value<'r>> {
+    let mut value = None;
+    let scanned = scan(object, |member| {
+        if *member.key.decode() == *key.as_bytes() {
+            value = Some(member.value);
+        }
+    });
+    scanned.ok().and(value)
 }
 
 struct Scan<'r> {
     text: &'r [u8],
     at: usize,
+    doubtful: bool,
 }
 
 impl<'r> Scan<'r> {
-    fn object(&mut self) -> Result<Members<'r>, Malformed> {
-        let mut list = Vec::new();
+    /// Gives where the object closes, and whether it is empty.
+    fn object(&mut self, mut visit: impl FnMut(Member<'r>)) -> Result<(usize, bool), Malformed> {
         self.at += 1;
         self.spaces();
-        if self.peek() != Some(b'}') {
+        let is_empty = self.peek() == Some(b'}');
+        if !is_empty {
             loop {
-                list.push(self.member()?);
+                visit(self.member()?);
                 match self.peek() {
                     Some(b',') => self.at += 1,
                     Some(b'}') => break,
@@ -99,7 +127,7 @@ impl<'r> Scan<'r> {
             }
         }
         self.at += 1;
-        Ok(Members { list, close: self.at - 1 })
+        Ok((self.at - 1, is_empty))
     }
 
     fn member(&mut self) -> Result<Member<'r>, Malformed> {
@@ -133,9 +161,12 @@ impl<'r> Scan<'r> {
             }
             Some(b'[') => {
                 self.nested()?;
-                Ok(Value::Array)
+                Ok(Value::Other)
             }
-            _ => Ok(Value::Scalar(self.scalar()?)),
+            _ => Ok(match self.scalar()? {
+                b"null" => Value::Other,
+                scalar => Value::Scalar(scalar),
+            }),
         }
     }
 
@@ -200,47 +231,83 @@ impl<'r> Scan<'r> {
         self.colon()
     }
 
-    /// Gives what stands between the quotation marks.
-    fn string(&mut self, expected: &'static str) -> Result<&'r [u8], Malformed> {
+    fn string(&mut self, expected: &'static str) -> Result<Text<'r>, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(self.expected(expected));
         }
         let from = self.at + 1;
-        let mut end = from;
+        let (mut end, mut escaped) = (from, false);
         loop {
-            let rest = self.text.get(end..).unwrap_or_default();
-            let Some(next) = memchr::memchr2(b'"', b'\\', rest) else {
-                self.at = self.text.len();
-                return Err(self.expected("the end of a string"));
-            };
-            end += next;
-            if self.text.get(end) == Some(&b'"') {
-                self.at = end + 1;
-                return Ok(self.text.get(from..end).unwrap_or_default());
+            end = next_special(self.text, end);
+            match self.text.get(end) {
+                Some(b'"') => {
+                    self.at = end + 1;
+                    return Ok(Text { raw: self.text.get(from..end).unwrap_or_default(), escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.doubtful |= !matches!(
+                        self.text.get(end + 1),
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u')
+                    );
+                    end += 2;
+                }
+                Some(_) => {
+                    self.doubtful = true;
+                    end += 1;
+                }
+                None => {
+                    self.at = self.text.len();
+                    return Err(self.expected("the end of a string"));
+                }
             }
-            end += 2;
         }
     }
 
     fn scalar(&mut self) -> Result<&'r [u8], Malformed> {
         let from = self.at;
-        while self
-            .peek()
-            .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-        {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'a'..=b'z') => {
+                while self.peek().is_some_and(|b| b.is_ascii_lowercase()) {
+                    self.at += 1;
+                }
+                if !matches!(self.since(from), b"true" | b"false" | b"null") {
+                    self.at = from;
+                    return Err(self.expected("a value"));
+                }
+            }
+            _ => return Err(self.expected("a value")),
+        }
+        Ok(self.since(from))
+    }
+
+    /// A number as RFC 8259 writes it.
+    fn number(&mut self) -> Result<(), Malformed> {
+        self.at += usize::from(self.peek() == Some(b'-'));
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.doubtful = true;
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let from = self.at;
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
             self.at += 1;
         }
-        let scalar = self.since(from);
-        let number = scalar.iter().find(|b| **b != b'-').is_some_and(u8::is_ascii_digit)
-            && scalar
-                .iter()
-                .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
-        if number || matches!(scalar, b"true" | b"false" | b"null") {
-            Ok(scalar)
-        } else {
-            self.at = from;
-            Err(self.expected("a value"))
-        }
+        if self.at > from { Ok(()) } else { Err(self.expected("a digit")) }
     }
 
     fn end(&mut self) -> Result<(), Malformed> {
@@ -265,6 +332,34 @@ impl<'r> Scan<'r> {
     fn expected(&self, expected: &'static str) -> Malformed {
         Malformed { offset: self.at, expected }
     }
+}
+
+/// Where the next quotation mark, backslash or control character stands, from `from` on; the end if
+/// there is none. Eight bytes at a time.
+fn next_special(text: &[u8], from: usize) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    let (chunks, tail) = rest.as_chunks::<8>();
+    for (place, chunk) in chunks.iter().enumerate() {
+        let special = specials(u64::from_le_bytes(*chunk));
+        if special != 0 {
+            return from + 8 * place + special.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |b: &u8| matches!(b, b'"' | b'\\') || *b < 0x20;
+    let end = tail.iter().position(is_special).unwrap_or(tail.len());
+    from + 8 * chunks.len() + end
+}
+
+/// The top bit of bytes that are special. Only the lowest one set is sure to be right: a borrow may
+/// set others above it.
+#[inline]
+fn specials(bytes: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    let quotes = bytes ^ (ONES * b'"' as u64);
+    let backslashes = bytes ^ (ONES * b'\\' as u64);
+    let below = |value: u64, limit: u64| value.wrapping_sub(ONES * limit) & !value;
+    (below(bytes, 0x20) | below(quotes, 1) | below(backslashes, 1)) & TOPS
 }
 
 /// A stack of brackets: a set bit for an object.
@@ -302,7 +397,7 @@ impl Open {
 
 /// Decodes the escapes of a JSON string. Lone surrogates and unknown escapes become U+FFFD; other
 /// bytes stay, UTF-8 or not.
-pub(super) fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
+fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr(b'\\', raw) else { return Cow::Borrowed(raw) };
     let mut text = Vec::with_capacity(raw.len());
     let (mut rest, mut escape) = (raw, Some(first));

@@ -10,27 +10,16 @@
 //! * A message is a string, number or boolean; objects, arrays and `null` are skipped.
 
 mod json;
+mod keys;
 mod splice;
 
 use std::borrow::Cow;
 
 pub use crate::config::OnExisting;
+use json::Member;
 pub use json::Malformed;
-use json::{Members, Value, decode};
-
-/// Which keys hold the message and the source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keys {
-    message: Vec<String>,
-    source: Vec<String>,
-}
-
-impl Keys {
-    /// Keys in the order in which they are looked for.
-    pub fn new(message: &[String], source: &[String]) -> Self {
-        Self { message: message.to_vec(), source: source.to_vec() }
-    }
-}
+pub use keys::{Keys, MAX_NAMES};
+use keys::Found;
 
 /// What a record says of its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +44,11 @@ pub enum NotARecord {
 /// One JSON object, scanned once.
 pub struct Record<'r> {
     bytes: &'r [u8],
-    members: Members<'r>,
+    scanned: json::Scanned,
+    keys: &'r Keys,
+    found: Found<'r>,
+    /// The members of our family of keys, in order.
+    family: Vec<Member<'r>>,
 }
 
 impl<'r> Record<'r> {
@@ -63,39 +56,39 @@ impl<'r> Record<'r> {
     ///
     /// # Errors
     /// [`NotARecord`] where they are something else.
-    pub fn parse(bytes: &'r [u8]) -> Result<Self, NotARecord> {
-        Ok(Self { bytes, members: json::members(bytes)? })
+    pub fn parse(bytes: &'r [u8], keys: &'r Keys) -> Result<Self, NotARecord> {
+        let mut found: Found<'r> = [None; MAX_NAMES];
+        let mut family = Vec::new();
+        let scanned = json::scan(bytes, |member| {
+            let key = member.key.decode();
+            if let Some(found) = keys.place(&key).and_then(|place| found.get_mut(place)) {
+                *found = Some(member.value);
+            }
+            if splice::is_family(&key, keys.output()) {
+                family.push(member);
+            }
+        })?;
+        Ok(Self { bytes, scanned, keys, found, family })
     }
 
     /// Message and source.
-    pub fn fields(&self, keys: &Keys) -> Fields<'r> {
-        let source = find(&self.members, &keys.source).map(|source| match source {
+    pub fn fields(&self) -> Fields<'r> {
+        let source = self.keys.source(&self.found).map(|source| match source {
             Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         });
-        Fields { message: find(&self.members, &keys.message), source }
+        Fields { message: self.keys.message(&self.found), source }
     }
-}
 
-fn find<'r>(members: &Members<'r>, keys: &[String]) -> Option<Cow<'r, [u8]>> {
-    keys.iter().find_map(|key| look_up(members, key))
-}
+    /// Whether it has our key, or one that our key was moved to.
+    pub fn has_our_keys(&self) -> bool {
+        !self.family.is_empty()
+    }
 
-/// A literal key, or a path such as `kubernetes.container_name`: each dot may lead into an object.
-fn look_up<'r>(members: &Members<'r>, path: &str) -> Option<Cow<'r, [u8]>> {
-    members.last(path).and_then(text).or_else(|| {
-        path.match_indices('.').find_map(|(dot, _)| {
-            let (head, tail) = (path.get(..dot)?, path.get(dot + 1..)?);
-            let Value::Object(inner) = members.last(head)? else { return None };
-            look_up(&json::members(inner).ok()?, tail)
-        })
-    })
-}
-
-fn text(value: Value<'_>) -> Option<Cow<'_, [u8]>> {
-    match value {
-        Value::String(raw) => Some(decode(raw)),
-        Value::Scalar(raw) if raw != b"null" => Some(Cow::Borrowed(raw)),
-        Value::Scalar(_) | Value::Object(_) | Value::Array => None,
+    /// Whether a reader that is stricter than the splice may refuse it: it holds an escape that
+    /// JSON does not have, a control character in a string, or a number with an exponent, which may
+    /// be out of range.
+    pub fn is_doubtful(&self) -> bool {
+        self.scanned.is_doubtful
     }
 }

@@ -1,15 +1,14 @@
 //! Inserting our object.
 
-use super::json::decode;
 use super::{OnExisting, Record};
 
 /// What is put behind a key that was there before us.
 const SUFFIX: &str = "_input";
 
 impl Record<'_> {
-    /// Appends the record with `"key":object` as its last member to `out`.
+    /// Appends the record with our key and `object` as its last member to `out`.
     ///
-    /// Every other byte stays. Where the record already has `key`:
+    /// Every other byte stays. Where the record already has the key:
     ///
     /// * a value equal to `object` stays, and nothing is added: labelling twice changes nothing;
     /// * with [`OnExisting::Keep`] the record passes as it is;
@@ -17,10 +16,9 @@ impl Record<'_> {
     ///   undone, a member already called `<key>_input` gets one more `_input`, and so on.
     ///
     /// Taking the last member away, and one `_input` from each key of that family, gives the input.
-    pub fn splice(&self, key: &str, object: &[u8], on_existing: OnExisting, out: &mut Vec<u8>) {
-        let (record, members) = (self.bytes, &self.members);
-        let family = || members.list.iter().filter(|m| is_family(&decode(m.key), key));
-        let mut existing = family().filter(|m| decode(m.key) == key.as_bytes());
+    pub fn splice(&self, object: &[u8], on_existing: OnExisting, out: &mut Vec<u8>) {
+        let (record, close, key) = (self.bytes, self.scanned.close, self.keys.output());
+        let mut existing = self.family.iter().filter(|m| *m.key.decode() == *key.as_bytes());
         if let Some(first) = existing.next() {
             let unchanged = first.raw == object && existing.next().is_none();
             if unchanged || on_existing == OnExisting::Keep {
@@ -28,22 +26,22 @@ impl Record<'_> {
             }
         }
         let mut from = 0;
-        for member in family() {
+        for member in &self.family {
             out.extend_from_slice(record.get(from..member.key_end).unwrap_or_default());
             out.extend_from_slice(SUFFIX.as_bytes());
             from = member.key_end;
         }
-        out.extend_from_slice(record.get(from..members.close).unwrap_or_default());
-        out.extend_from_slice(if members.list.is_empty() { b"\"" } else { b",\"" });
+        out.extend_from_slice(record.get(from..close).unwrap_or_default());
+        out.extend_from_slice(if self.scanned.is_empty { b"\"" } else { b",\"" });
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(b"\":");
         out.extend_from_slice(object);
-        out.extend_from_slice(record.get(members.close..).unwrap_or_default());
+        out.extend_from_slice(record.get(close..).unwrap_or_default());
     }
 }
 
 /// `key`, `key_input`, `key_input_input`, …
-fn is_family(name: &[u8], key: &str) -> bool {
+pub(super) fn is_family(name: &[u8], key: &str) -> bool {
     let Some(mut rest) = name.strip_prefix(key.as_bytes()) else { return false };
     while let Some(shorter) = rest.strip_prefix(SUFFIX.as_bytes()) {
         rest = shorter;

@@ -9,6 +9,11 @@ impl Glob {
         Self(pattern.chars().collect())
     }
 
+    #[cfg(feature = "regex")]
+    pub(super) fn pattern(&self) -> String {
+        self.0.iter().collect()
+    }
+
     /// Whether the whole of `source` matches. Goes back to the last `*` only: at worst the product
     /// of both lengths.
     pub(super) fn matches(&self, source: &str) -> bool {

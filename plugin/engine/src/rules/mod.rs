@@ -1,28 +1,41 @@
 //! Tier 1: regular expressions on the raw message, the first match in file order wins.
 //!
-//! One Aho–Corasick pass over the message finds which rules can match at all: a rule is a candidate
-//! when one of the literals that every match of it must hold is there. Only candidates are tried,
-//! each by its own automaton, so a thousand rules cost little more than ten. Time is linear in the
-//! message (`regex` never backtracks), and every pattern has a size limit.
+//! A look at samples of the message finds which rules can match at all: a rule is a candidate when
+//! one of the literals that every match of it must hold is there. Only candidates are tried, each by
+//! its own automaton, so a thousand rules cost little more than ten. Time is linear in the message
+//! (nothing backtracks), and every pattern has a size limit.
+//!
+//! Rules come from text, compiled pattern by pattern when a message first needs one, or from a file
+//! that [`CompiledRules`] made ahead of time, which needs no compiler where it is read.
 
-mod file;
+#[cfg(feature = "regex")]
+mod compile;
+mod dfa;
 mod filter;
 mod glob;
-mod literals;
+mod image;
+mod look;
+mod nfa;
+#[cfg(feature = "regex")]
+mod pattern;
 
-use std::sync::OnceLock;
+use std::borrow::Cow;
+use std::ops::Range;
 
-use regex::bytes::{Regex, RegexBuilder};
-
-pub use file::MAX_RULES;
+#[cfg(feature = "regex")]
+pub use compile::file::MAX_RULES;
+#[cfg(feature = "regex")]
+pub use compile::{CompiledRules, MAX_COMPILED_RULES};
+pub use image::CompiledRulesError;
 
 use crate::labels::{LabelId, Labels};
+#[cfg(feature = "regex")]
 use crate::location::TextError;
 use filter::Filter;
 use glob::Glob;
-
-/// The greatest compiled size of one pattern, in bytes.
-const PATTERN_SIZE_LIMIT: usize = 1 << 20;
+use image::{Image, NONE, RULE, Section, Word, word, words};
+#[cfg(feature = "regex")]
+use pattern::Pattern;
 
 /// The rules inside the program.
 pub const BUILTIN_RULES: &str = include_str!("builtin.toml");
@@ -41,52 +54,69 @@ struct Rule {
     id: Box<str>,
     label: LabelId,
     source: Option<Glob>,
-    pattern: Pattern,
+    matcher: Matcher,
 }
 
-/// A pattern that is compiled when a message first needs it.
 #[derive(Debug)]
-struct Pattern {
-    text: Box<str>,
-    case_insensitive: bool,
-    compiled: OnceLock<Option<Regex>>,
+enum Matcher {
+    #[cfg(feature = "regex")]
+    Pattern(Pattern),
+    /// Places in the bytes of the rules. The machine answers where the table cannot.
+    Compiled { table: Option<Range<usize>>, machine: Option<Range<usize>> },
 }
 
 /// A list of rules, ready to match. Immutable: share it between threads.
 #[derive(Debug)]
 pub struct Rules {
     labels: Labels,
+    digest: u128,
     rules: Vec<Rule>,
     filter: Filter,
+    /// The tables of the filter; of compiled rules everything.
+    bytes: Cow<'static, [u8]>,
+    /// Where the characters of words are.
+    word: Range<usize>,
 }
 
 /// Working memory of [`Rules::first_match`]: one per thread.
-#[derive(Debug, Default, Clone)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleScratch {
-    /// A bit for each rule that is a candidate.
-    candidates: Vec<u64>,
+    candidates: Candidates,
+    machine: nfa::Scratch,
 }
 
-impl RuleScratch {
+/// A set of rules: a bit for each. Between messages all are zero.
+#[derive(Clone, Debug, Default)]
+struct Candidates {
+    bits: Vec<u64>,
+    /// The words in which bits may be set.
+    touched: Range<usize>,
+}
+
+impl Candidates {
     fn start(&mut self, rules: usize) {
-        self.candidates.clear();
-        self.candidates.resize(rules.div_ceil(64), 0);
+        self.bits.resize(rules.div_ceil(64), 0);
+        self.touched = usize::MAX..0;
     }
 
-    fn add(&mut self, rule: u32) {
-        if let Some(word) = self.candidates.get_mut(rule as usize / 64) {
-            *word |= 1 << (rule % 64);
+    fn add(&mut self, rule: usize) {
+        let place = rule / 64;
+        if let Some(bits) = self.bits.get_mut(place) {
+            *bits |= 1 << (rule % 64);
+            self.touched = self.touched.start.min(place)..self.touched.end.max(place + 1);
         }
     }
 
-    /// The candidates in file order.
-    fn iter(&self) -> impl Iterator<Item = usize> {
-        self.candidates.iter().enumerate().flat_map(|(word, bits)| {
-            let mut bits = *bits;
+    /// Takes out all candidates, in file order.
+    fn take(&mut self) -> impl Iterator<Item = usize> {
+        let first = self.touched.start;
+        let touched = self.bits.get_mut(self.touched.clone()).unwrap_or_default();
+        touched.iter_mut().zip(first..).flat_map(|(word, place)| {
+            let mut bits = std::mem::take(word);
             std::iter::from_fn(move || {
                 let bit = bits.trailing_zeros();
                 bits &= bits.wrapping_sub(1);
-                (bit < 64).then_some(word * 64 + bit as usize)
+                (bit < 64).then_some(place * 64 + bit as usize)
             })
         })
     }
@@ -95,7 +125,14 @@ impl RuleScratch {
 impl Rules {
     /// No rules at all.
     pub fn none() -> Self {
-        Self { labels: Labels::default(), rules: Vec::new(), filter: Filter::new(&[]) }
+        Self {
+            labels: Labels::default(),
+            digest: image::digest([]),
+            rules: Vec::new(),
+            filter: Filter::default(),
+            bytes: Cow::Borrowed(&[]),
+            word: 0..0,
+        }
     }
 
     /// The rules inside the program. They were checked when it was made: patterns are compiled
@@ -103,9 +140,11 @@ impl Rules {
     ///
     /// # Errors
     /// A label that is not in the label set.
+    #[cfg(feature = "regex")]
     pub fn builtin(labels: &Labels) -> Result<Self, TextError> {
         let files = [("built-in rules", BUILTIN_RULES.as_bytes())];
-        Ok(Self::of(labels, file::read_all(&files, labels)?, Vec::new()))
+        let patterns = |entry: &compile::file::Entry<'_>| Ok(Pattern::new(entry));
+        Self::read(&files, labels, patterns)
     }
 
     /// Reads rule files (`(name, content)`, tried in this order), compiles every pattern, and
@@ -113,32 +152,74 @@ impl Rules {
     ///
     /// # Errors
     /// The first thing wrong, with file, line and column.
+    #[cfg(feature = "regex")]
     pub fn parse(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, TextError> {
-        let entries = file::read_all(files, labels)?;
-        let compiled = entries.iter().map(check).collect::<Result<_, _>>()?;
-        Ok(Self::of(labels, entries, compiled))
+        Self::read(files, labels, Pattern::checked)
     }
 
-    /// `compiled`: patterns that are compiled already, from the first on.
-    fn of(labels: &Labels, entries: Vec<file::Entry<'_>>, compiled: Vec<Regex>) -> Self {
-        let needs: Vec<_> = entries
-            .iter()
-            .map(|entry| literals::required(&entry.pattern, entry.case_insensitive))
-            .collect();
-        let compiled = compiled.into_iter().map(|pattern| OnceLock::from(Some(pattern)));
-        let compiled = compiled.chain(std::iter::repeat_with(OnceLock::new));
-        let rule = |(entry, compiled): (file::Entry<'_>, OnceLock<Option<Regex>>)| Rule {
-            id: entry.id.into(),
-            label: entry.label,
-            source: entry.source,
-            pattern: Pattern {
-                text: entry.pattern.into(),
-                case_insensitive: entry.case_insensitive,
-                compiled,
-            },
-        };
-        let rules = entries.into_iter().zip(compiled).map(rule).collect();
-        Self { labels: labels.clone(), rules, filter: Filter::new(&needs) }
+    #[cfg(feature = "regex")]
+    fn read(
+        files: &[(&str, &[u8])],
+        labels: &Labels,
+        pattern: impl Fn(&compile::file::Entry<'_>) -> Result<Pattern, TextError>,
+    ) -> Result<Self, TextError> {
+        let mut rules = Vec::new();
+        let mut needs = Vec::new();
+        for entry in compile::file::read_all(files, labels)? {
+            needs.push(compile::literals::required(&entry.pattern, entry.case_insensitive));
+            rules.push(Rule {
+                matcher: Matcher::Pattern(pattern(&entry)?),
+                id: entry.id.into(),
+                label: entry.label,
+                source: entry.source,
+            });
+        }
+        let tables = compile::filter::tables(&needs);
+        Ok(Self {
+            labels: labels.clone(),
+            digest: Self::digest_of(files),
+            rules,
+            filter: Filter::read(&tables, 0..tables.len()).unwrap_or_default(),
+            bytes: Cow::Owned(tables),
+            word: 0..0,
+        })
+    }
+
+    /// Reads what [`CompiledRules`] made: the way in where there is no compiler. Cheap: the tables
+    /// stay where they are.
+    ///
+    /// # Errors
+    /// The bytes are something else, damaged or of another version, or a rule has a label that is
+    /// not one of `labels`.
+    pub fn load(
+        bytes: impl Into<Cow<'static, [u8]>>,
+        labels: &Labels,
+    ) -> Result<Self, CompiledRulesError> {
+        let bytes = bytes.into();
+        let image = Image::open(&bytes)?;
+        let damaged = CompiledRulesError::Damaged;
+        let filter = Filter::read(&bytes, image.section(Section::Filter)).ok_or(damaged.clone())?;
+        let mut rules = Vec::new();
+        for entry in image.words(Section::Rules).chunks(RULE / 4) {
+            let (rule, label) = Rule::read(&image, entry).ok_or(damaged.clone())?;
+            let unknown =
+                || CompiledRulesError::Label { rule: rule.id.to_string(), label: label.to_owned() };
+            rules.push(Rule { label: labels.find(label).ok_or_else(unknown)?, ..rule });
+        }
+        let (digest, word) = (image.digest, image.section(Section::Word));
+        Ok(Self { labels: labels.clone(), digest, rules, filter, bytes, word })
+    }
+
+    /// Identifies the sources that the rules were made of; equal to [`digest_of`](Self::digest_of)
+    /// them until one of them changes.
+    pub fn digest(&self) -> u128 {
+        self.digest
+    }
+
+    /// What [`digest`](Self::digest) is for rules made of `files`: `(name, content)`, in order. The
+    /// built-in rules ([`BUILTIN_RULES`]) are a file of their own. Names do not count.
+    pub fn digest_of(files: &[(&str, &[u8])]) -> u128 {
+        image::digest(files.iter().map(|(_, content)| *content))
     }
 
     /// The label set that the rules were read with.
@@ -168,50 +249,58 @@ impl Rules {
         source: Option<&str>,
         scratch: &mut RuleScratch,
     ) -> Option<RuleMatch> {
-        scratch.start(self.rules.len());
-        self.filter.candidates(message, |rule| scratch.add(rule));
-        scratch
-            .iter()
-            .filter_map(|place| Some((place, self.rules.get(place)?)))
-            .find(|(_, rule)| {
-                rule.source.as_ref().is_none_or(|glob| source.is_some_and(|s| glob.matches(s)))
-                    && rule.pattern.is_match(message)
-            })
-            .map(|(place, rule)| RuleMatch { place, label: rule.label })
+        let RuleScratch { candidates, machine } = scratch;
+        candidates.start(self.rules.len());
+        self.filter.candidates(&self.bytes, message, |rule| candidates.add(rule));
+        let mut found = None;
+        // To the end, because what is taken out is what the next message starts without.
+        for place in candidates.take() {
+            let rule = self.rules.get(place).filter(|_| found.is_none());
+            let of_source = |glob: &Glob| source.is_some_and(|source| glob.matches(source));
+            found = found.or(rule
+                .filter(|rule| rule.source.as_ref().is_none_or(of_source))
+                .filter(|rule| self.is_match(&rule.matcher, message, machine))
+                .map(|rule| RuleMatch { place, label: rule.label }));
+        }
+        found
+    }
+
+    fn is_match(&self, matcher: &Matcher, message: &[u8], scratch: &mut nfa::Scratch) -> bool {
+        let bytes = |place: &Option<Range<usize>>| self.bytes.get(place.clone()?);
+        match matcher {
+            #[cfg(feature = "regex")]
+            Matcher::Pattern(pattern) => pattern.is_match(message),
+            Matcher::Compiled { table, machine } => bytes(table)
+                .and_then(|table| dfa::is_match(table, message))
+                .or_else(|| Some(nfa::is_match(bytes(machine)?, self.word(), message, scratch)))
+                .unwrap_or(false),
+        }
+    }
+
+    fn word(&self) -> look::WordRanges<'_> {
+        words(self.bytes.get(self.word.clone()).unwrap_or_default()).as_chunks().0
     }
 }
 
-impl Pattern {
-    fn is_match(&self, message: &[u8]) -> bool {
-        let compiled = || compile(&self.text, self.case_insensitive).ok();
-        self.compiled.get_or_init(compiled).as_ref().is_some_and(|p| p.is_match(message))
-    }
-}
-
-/// Compiles a pattern, and refuses it if it is wrong or its examples contradict it.
-fn check(entry: &file::Entry<'_>) -> Result<Regex, TextError> {
-    let pattern = compile(&entry.pattern, entry.case_insensitive)
-        .map_err(|error| entry.error(describe(&error)))?;
-    if pattern.is_match(b"") {
-        return Err(entry.error("the pattern matches the empty message, so it matches everything"));
-    }
-    entry.check_examples(|text| pattern.is_match(text.as_bytes()))?;
-    Ok(pattern)
-}
-
-fn compile(pattern: &str, case_insensitive: bool) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(case_insensitive)
-        .size_limit(PATTERN_SIZE_LIMIT)
-        .dfa_size_limit(PATTERN_SIZE_LIMIT)
-        .build()
-}
-
-fn describe(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(limit) => format!(
-            "the compiled pattern is larger than {limit} bytes; make repetitions and classes smaller"
-        ),
-        other => format!("the pattern is no valid regular expression: {other}"),
+impl Rule {
+    /// A rule of a file of compiled rules, with the name of its label.
+    fn read<'b>(image: &Image<'b>, entry: &[Word]) -> Option<(Self, &'b str)> {
+        let known = |place| word(entry, place).is_some_and(|at| at != NONE as usize);
+        let optional = |place, section| match known(place) {
+            true => image.span(entry, place, section).map(Some),
+            false => Some(None),
+        };
+        let source = match known(2) {
+            true => Some(Glob::new(image.text(entry, 2)?)),
+            false => None,
+        };
+        let matcher = Matcher::Compiled {
+            table: optional(4, Section::Automata)?,
+            machine: optional(6, Section::Automata)?,
+        };
+        let label = image.text(image.words(Section::Labels), word(entry, 8)?.checked_mul(2)?)?;
+        let id = image.text(entry, 0)?.into();
+        // The host's number for the label is found by its name.
+        Some((Self { id, label: LabelId(0), source, matcher }, label))
     }
 }

@@ -1,5 +1,8 @@
 //! The labelled templates a model was trained on: what a template is near to.
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use serde::Deserialize;
 
 use super::model::{Model, Scratch};
@@ -13,9 +16,38 @@ pub struct Example {
     pub label: u16,
 }
 
+/// `examples.jsonl`. Only people and the reasoning tier look into it, so that of a model that is
+/// known to be sound it is read when it is first needed.
+#[derive(Debug)]
+pub(super) struct Examples {
+    text: Cow<'static, [u8]>,
+    read: OnceLock<Vec<Example>>,
+}
+
+impl Examples {
+    pub(super) fn unread(text: Cow<'static, [u8]>) -> Self {
+        Self { text, read: OnceLock::new() }
+    }
+
+    /// Reads them now, and says what is wrong.
+    pub(super) fn check(&mut self, labels: &[String]) -> Result<(), String> {
+        let text = std::mem::take(&mut self.text);
+        let text = std::str::from_utf8(&text)
+            .map_err(|error| format!("is not UTF-8 at byte {}", error.valid_up_to()))?;
+        self.read = OnceLock::from(Example::parse_all(text, labels)?);
+        Ok(())
+    }
+
+    fn get(&self, labels: &[String]) -> &[Example] {
+        self.read.get_or_init(|| {
+            let text = std::str::from_utf8(&self.text).unwrap_or_default();
+            Example::parse_all(text, labels).unwrap_or_default()
+        })
+    }
+}
+
 impl Example {
-    /// Reads `examples.jsonl`.
-    pub(super) fn parse_all(text: &str, labels: &[String]) -> Result<Vec<Self>, String> {
+    fn parse_all(text: &str, labels: &[String]) -> Result<Vec<Self>, String> {
         let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty());
         lines
             .map(|(number, line)| {
@@ -53,7 +85,7 @@ pub struct Neighbour<'a> {
 impl Model {
     /// The labelled templates it was trained on.
     pub fn examples(&self) -> &[Example] {
-        &self.examples
+        self.examples.get(&self.info.labels)
     }
 
     /// Up to `n` labelled templates near `template`, the nearest first; of equals, the earlier.
@@ -63,7 +95,7 @@ impl Model {
         let mut scratch = Scratch::default();
         let wanted = self.embed(template, &mut scratch).to_vec();
         let mut all: Vec<Neighbour<'_>> = self
-            .examples
+            .examples()
             .iter()
             .map(|example| Neighbour {
                 template: &example.template,

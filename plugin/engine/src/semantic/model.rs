@@ -6,7 +6,7 @@ use super::bundle::{
 };
 use super::confidence::{Confidence, Threshold};
 use super::embedding::{Table, Vector, WIDTH};
-use super::examples::Example;
+use super::examples::Examples;
 use super::head::Head;
 use super::lexicon::{Lexicon, Words};
 use super::trust::shrink;
@@ -141,7 +141,7 @@ pub struct Model {
     pub(super) head: Head,
     pub(super) lexicon: Lexicon,
     pub(super) info: ClassifierInfo,
-    pub(super) examples: Vec<Example>,
+    pub(super) examples: Examples,
 }
 
 impl Model {
@@ -151,7 +151,10 @@ impl Model {
     /// If a part is missing, damaged (by its XXH3-128), of another format or out of range; the
     /// error names the part and what was expected. Other files in `parts` are ignored.
     pub fn load(parts: BundleParts) -> Result<Self, BundleError> {
-        Self::open(Bundle::open(parts, Checksums::Verify)?)
+        let mut model = Self::open(Bundle::open(parts, Checksums::Verify)?)?;
+        let wrong = |reason| BundleError::malformed(EXAMPLES, reason);
+        model.examples.check(&model.info.labels).map_err(wrong)?;
+        Ok(model)
     }
 
     /// The model that is compiled in: nine labels, trained on `models/corpus`.
@@ -173,8 +176,7 @@ impl Model {
         let lexicon = bundle.sized(LEXICON, Lexicon::size(tokens, labels))?;
         let lexicon = Lexicon::parse(lexicon, tokens, labels, info.training.templates)
             .map_err(|reason| BundleError::malformed(LEXICON, reason))?;
-        let examples = Example::parse_all(&bundle.text(EXAMPLES)?, &info.labels)
-            .map_err(|reason| BundleError::malformed(EXAMPLES, reason))?;
+        let examples = Examples::unread(bundle.part(EXAMPLES)?);
         Ok(Self { embedder, head, lexicon, info, examples })
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::glob::Glob;
+use super::super::glob::Glob;
 use crate::labels::{LabelId, Labels};
 use crate::location::{Place, TextError, utf8};
 
@@ -14,12 +14,12 @@ use crate::location::{Place, TextError, utf8};
 pub const MAX_RULES: usize = 10_000;
 
 /// One rule as its file has it, checked but not compiled.
-pub(super) struct Entry<'t> {
-    pub(super) id: String,
-    pub(super) label: LabelId,
-    pub(super) pattern: String,
-    pub(super) case_insensitive: bool,
-    pub(super) source: Option<Glob>,
+pub(in super::super) struct Entry<'t> {
+    pub(in super::super) id: String,
+    pub(in super::super) label: LabelId,
+    pub(in super::super) pattern: String,
+    pub(in super::super) case_insensitive: bool,
+    pub(in super::super) source: Option<Glob>,
     examples: Vec<Example<'t>>,
     pattern_place: Place<'t>,
 }
@@ -33,12 +33,15 @@ struct Example<'t> {
 
 impl Entry<'_> {
     /// A problem with this entry's pattern.
-    pub(super) fn error(&self, message: impl Into<String>) -> TextError {
+    pub(in super::super) fn error(&self, message: impl Into<String>) -> TextError {
         self.pattern_place.error(format!("rule \"{}\": {}", self.id, message.into()))
     }
 
     /// Refuses examples that the pattern contradicts.
-    pub(super) fn check_examples(&self, is_match: impl Fn(&str) -> bool) -> Result<(), TextError> {
+    pub(in super::super) fn check_examples(
+        &self,
+        is_match: impl Fn(&str) -> bool,
+    ) -> Result<(), TextError> {
         match self.examples.iter().find(|example| is_match(&example.text) != example.matches) {
             Some(wrong) => {
                 let verb = if wrong.matches { "does not match" } else { "matches" };
@@ -50,7 +53,7 @@ impl Entry<'_> {
 }
 
 /// All rules of all files, in order.
-pub(super) fn read_all<'t>(
+pub(in super::super) fn read_all<'t>(
     files: &[(&'t str, &'t [u8])],
     labels: &Labels,
 ) -> Result<Vec<Entry<'t>>, TextError> {

@@ -1,21 +1,17 @@
 //! The state directory: templates that wait for a verdict, and the verdicts.
 
-use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use logtriage_engine::{JournalProblem, Kind, Labels, Pending, TemplateId, Verdict, read_journal};
+use logtriage_engine::{JournalProblem, Kind, Labels, Pending, Verdict, read_journal};
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::error::FileError;
 
 /// `pending.jsonl` grows no further than this, in bytes.
 const MAX_PENDING_FILE: u64 = 16 << 20;
-
-/// Templates that one run hands over, at most: at 1 KiB each about as much as the file takes.
-const MAX_LISTED: usize = 16_384;
 
 /// A journal is read up to this size, in bytes.
 const MAX_JOURNAL: u64 = 256 << 20;
@@ -24,12 +20,13 @@ const MAX_JOURNAL: u64 = 256 << 20;
 const REPORTED: usize = 20;
 
 /// The state directory of a config.
+#[derive(Debug)]
 pub struct State {
     directory: PathBuf,
 }
 
 /// The verdicts of both journals, and what was wrong with them.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Journals {
     /// In the order in which they are to be learnt.
     pub verdicts: Vec<(Kind, Vec<Verdict>)>,
@@ -43,14 +40,17 @@ impl State {
         Self { directory }
     }
 
+    /// The journals, in the order in which they are to be learnt.
+    pub(crate) fn journal_paths(&self) -> [(Kind, PathBuf); 2] {
+        [(Kind::Person, "verdicts.human.jsonl"), (Kind::Machine, "verdicts.jsonl")]
+            .map(|(kind, name)| (kind, self.directory.join(name)))
+    }
+
     /// Reads what people and machines said. A journal that does not exist is empty, and one that
     /// cannot be read keeps nothing from being labelled.
     pub fn journals(&self) -> Journals {
         let mut journals = Journals::default();
-        for (name, kind) in
-            [("verdicts.human.jsonl", Kind::Person), ("verdicts.jsonl", Kind::Machine)]
-        {
-            let path = self.directory.join(name);
+        for (kind, path) in self.journal_paths() {
             match read_if_there(&path) {
                 Ok(bytes) => {
                     let (verdicts, problems) = read_journal(&bytes);
@@ -67,12 +67,15 @@ impl State {
 
     /// Appends templates to `pending.jsonl`: each a line of its own in one write, so that writers do
     /// not mix. Gives how many were appended; fewer where the file has its greatest size.
-    pub fn append_pending(&self, pending: &[Pending], labels: &Labels) -> Result<usize, Failure> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn append_pending(&self, pending: &[Pending], labels: &Labels) -> Result<usize, FileError> {
         if pending.is_empty() {
             return Ok(0);
         }
         let path = self.directory.join("pending.jsonl");
-        let failed = |e| Failure::io(&path, e);
+        let failed = |e| FileError::io(&path, e);
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
         let mut options = OpenOptions::new();
         options.create(true).append(true);
@@ -128,54 +131,19 @@ fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Value {
     })
 }
 
-fn read_if_there(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read_if_there(path: &Path) -> Result<Vec<u8>, FileError> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Failure::io(path, e)),
+        Err(e) => return Err(FileError::io(path, e)),
         Ok(metadata) if metadata.len() > MAX_JOURNAL => {
             let message = format!(
                 "{}: {} bytes; at most {MAX_JOURNAL} are read. Keep the last verdict of each template",
                 path.display(),
                 metadata.len()
             );
-            return Err(Failure::other(message));
+            return Err(FileError::Other(message));
         }
         Ok(_) => {}
     }
-    std::fs::read(path).map_err(|e| Failure::io(path, e))
-}
-
-/// Templates of several engines, each once, in the order in which they came. Bounded: those that
-/// find it full are let go and counted.
-#[derive(Default)]
-pub struct PendingList {
-    list: Vec<Pending>,
-    let_go: u64,
-    places: HashMap<TemplateId, usize>,
-}
-
-impl PendingList {
-    /// Adds the templates of one batch; batches come in order.
-    pub fn add(&mut self, batch: Vec<Pending>) {
-        for pending in batch {
-            match self.places.get(&pending.template_id) {
-                Some(place) => self.list[*place].count += pending.count,
-                None if self.list.len() >= MAX_LISTED => self.let_go += pending.count,
-                None => {
-                    self.places.insert(pending.template_id, self.list.len());
-                    self.list.push(pending);
-                }
-            }
-        }
-    }
-
-    /// Events whose template found the list full.
-    pub fn let_go(&self) -> u64 {
-        self.let_go
-    }
-
-    /// The templates.
-    pub fn list(&self) -> &[Pending] {
-        &self.list
-    }
+    std::fs::read(path).map_err(|e| FileError::io(path, e))
 }

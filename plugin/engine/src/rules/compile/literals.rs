@@ -11,7 +11,7 @@ const MIN_LENGTH: usize = 2;
 
 /// Literals of which each match holds at least one, lower-cased; to be looked for without regard
 /// to ASCII case. `None` if the pattern gives none.
-pub(super) fn required(pattern: &str, case_insensitive: bool) -> Option<Vec<Vec<u8>>> {
+pub(in super::super) fn required(pattern: &str, case_insensitive: bool) -> Option<Vec<Vec<u8>>> {
     let hir = ParserBuilder::new()
         .utf8(false)
         .case_insensitive(case_insensitive)

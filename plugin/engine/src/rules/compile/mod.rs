@@ -1,0 +1,202 @@
+//! From rule files to flat tables, ahead of time.
+
+pub(super) mod dfa;
+pub(super) mod file;
+pub(super) mod filter;
+pub(super) mod literals;
+pub(super) mod nfa;
+
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::util::syntax;
+use regex_syntax::hir::{Class, HirKind};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::image::{CHECKED_FROM, HEADER, MAGIC, NONE, RULE, SECTIONS, Section, VERSION, digest};
+use super::pattern::{Pattern, SIZE_LIMIT};
+use crate::labels::Labels;
+use crate::location::TextError;
+
+/// The greatest size of all tables of a list of rules; beyond it patterns become machines, which
+/// are slower and much smaller.
+const MAX_TABLES: usize = 8 << 20;
+
+/// The greatest size of a file of compiled rules.
+pub const MAX_COMPILED_RULES: usize = 16 << 20;
+
+/// Rules as a file for hosts that cannot compile them: see [`Rules::load`](super::Rules::load).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledRules {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// How many rules there are.
+    pub rules: usize,
+    /// Rules whose pattern is a table: one step per byte of a message.
+    pub tables: usize,
+    /// Rules whose pattern is a machine with several states at once; some have a table beside it
+    /// for messages in ASCII.
+    pub machines: usize,
+}
+
+impl CompiledRules {
+    /// Reads, checks and compiles rule files (`(name, content)`, tried in this order).
+    ///
+    /// # Errors
+    /// What [`Rules::parse`](super::Rules::parse) refuses, and the rule with which the compiled
+    /// rules become larger than [`MAX_COMPILED_RULES`].
+    pub fn compile(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, TextError> {
+        let mut writer = Writer::default();
+        let mut needs = Vec::new();
+        let mut counts = (0, 0);
+        let entries = file::read_all(files, labels)?;
+        for entry in &entries {
+            Pattern::checked(entry)?;
+            let automaton = writer.automaton(entry);
+            let automaton = automaton.map_err(|problem| entry.error(problem))?;
+            counts.0 += usize::from(automaton.table != NOTHING);
+            counts.1 += usize::from(automaton.machine != NOTHING);
+            writer.rule(entry, automaton);
+            if writer.size() > MAX_COMPILED_RULES {
+                let message = format!(
+                    "with this rule the compiled rules are larger than {MAX_COMPILED_RULES} bytes; \
+                     make repetitions and classes smaller, or rules fewer"
+                );
+                return Err(entry.error(message));
+            }
+            needs.push(literals::required(&entry.pattern, entry.case_insensitive));
+        }
+        for name in labels.names() {
+            writer.label(name);
+        }
+        *writer.section(Section::Filter) = filter::tables(&needs);
+        let digest = digest(files.iter().map(|(_, content)| *content));
+        let bytes = writer.finish(digest);
+        Ok(Self { bytes, rules: entries.len(), tables: counts.0, machines: counts.1 })
+    }
+}
+
+/// A place and a length.
+type Span = [u32; 2];
+
+const NOTHING: Span = [NONE, 0];
+
+/// A pattern's automata.
+struct Automaton {
+    table: Span,
+    machine: Span,
+}
+
+#[derive(Default)]
+struct Writer {
+    sections: [Vec<u8>; SECTIONS],
+    tables: usize,
+}
+
+impl Writer {
+    fn section(&mut self, section: Section) -> &mut Vec<u8> {
+        &mut self.sections[section as usize]
+    }
+
+    fn size(&self) -> usize {
+        self.sections.iter().map(Vec::len).sum()
+    }
+
+    fn put(&mut self, section: Section, bytes: &[u8]) -> Span {
+        let section = self.section(section);
+        let span = span(section.len(), bytes.len());
+        section.extend(bytes);
+        span
+    }
+
+    fn label(&mut self, name: &str) {
+        let name = self.put(Section::Strings, name.as_bytes());
+        push(self.section(Section::Labels), &name);
+    }
+
+    fn rule(&mut self, entry: &file::Entry<'_>, automaton: Automaton) {
+        let id = self.put(Section::Strings, entry.id.as_bytes());
+        let source = entry.source.as_ref().map(|glob| glob.pattern());
+        let source = source.map_or(NOTHING, |glob| self.put(Section::Strings, glob.as_bytes()));
+        let rules = self.section(Section::Rules);
+        for span in [id, source, automaton.table, automaton.machine] {
+            push(rules, &span);
+        }
+        push(rules, &[u32::from(entry.label.0)]);
+        debug_assert!(rules.len().is_multiple_of(RULE));
+    }
+
+    /// A table where it is small enough, else, or if the table may not know, a machine.
+    fn automaton(&mut self, entry: &file::Entry<'_>) -> Result<Automaton, String> {
+        let nfa = nfa(&entry.pattern, entry.case_insensitive).map_err(|e| e.to_string())?;
+        let table = dfa::table(&nfa).filter(|table| self.tables + table.bytes.len() <= MAX_TABLES);
+        let complete = table.as_ref().is_some_and(|table| table.complete);
+        let table = table.map_or(NOTHING, |table| {
+            self.tables += table.bytes.len();
+            self.put(Section::Automata, &table.bytes)
+        });
+        if complete {
+            return Ok(Automaton { table, machine: NOTHING });
+        }
+        if nfa.look_set_any().contains_word_unicode() {
+            *self.section(Section::Word) = word_ranges();
+        }
+        let machine = self.put(Section::Automata, &nfa::machine(&nfa));
+        Ok(Automaton { table, machine })
+    }
+
+    fn finish(self, digest: u128) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        let size = HEADER + self.size();
+        push(&mut bytes, &[VERSION, number(size)]);
+        bytes.extend([0; 8]);
+        bytes.extend(digest.to_le_bytes());
+        let mut at = HEADER;
+        for section in &self.sections {
+            push(&mut bytes, &span(at, section.len()));
+            at += section.len();
+        }
+        bytes.extend(self.sections.concat());
+        let sum = xxh3_64(&bytes[CHECKED_FROM..]);
+        bytes[CHECKED_FROM - 8..CHECKED_FROM].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+}
+
+/// The automaton that both forms are made of: it means what `regex::bytes` means.
+fn nfa(pattern: &str, case_insensitive: bool) -> Result<NFA, thompson::BuildError> {
+    thompson::Compiler::new()
+        .syntax(syntax::Config::new().utf8(false).case_insensitive(case_insensitive))
+        .configure(
+            thompson::Config::new()
+                .utf8(false)
+                .which_captures(WhichCaptures::None)
+                .nfa_size_limit(Some(SIZE_LIMIT)),
+        )
+        .build(pattern)
+}
+
+/// The ranges of characters that `\w` means.
+fn word_ranges() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Ok(word) = regex_syntax::parse(r"\w")
+        && let HirKind::Class(Class::Unicode(class)) = word.kind()
+    {
+        for range in class.ranges() {
+            push(&mut bytes, &[u32::from(range.start()), u32::from(range.end())]);
+        }
+    }
+    bytes
+}
+
+/// Appends numbers.
+fn push(bytes: &mut Vec<u8>, numbers: &[u32]) {
+    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+}
+
+fn span(at: usize, len: usize) -> Span {
+    [number(at), number(len)]
+}
+
+/// A size or place in a file, all of which is smaller than [`MAX_COMPILED_RULES`].
+fn number(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(NONE)
+}

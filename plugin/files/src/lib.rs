@@ -1,0 +1,24 @@
+//! The files around an engine, for every host that has a file system: the command, the WebAssembly
+//! guest, a module inside another program.
+//!
+//! * [`Loaded`] is a config and where it stands; it reads the rules and the model that it names.
+//! * [`State`] is the state directory: templates that wait for a verdict, and the verdicts.
+//! * [`Agent`] is an engine that keeps up with its files while records pass through it.
+
+mod agent;
+mod error;
+mod journal;
+mod loaded;
+mod parts;
+mod report;
+mod rules;
+mod state;
+mod watch;
+
+pub use agent::Agent;
+pub use error::FileError;
+pub use loaded::{CONFIG, Loaded};
+pub use parts::{load_model, read as read_parts, write as write_parts};
+pub use report::Reports;
+pub use rules::{COMPILED, RuleForm};
+pub use state::{Journals, State};
