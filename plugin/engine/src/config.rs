@@ -321,7 +321,8 @@ impl Reader<'_> {
         let Some(fields) = fields else { return Ok(Vec::new()) };
         let span = fields.span();
         let fields = fields.into_inner();
-        let twice = fields.iter().enumerate().find(|(i, field)| fields[..*i].contains(field));
+        let named_before = |at: usize, field: &Field| fields.iter().take(at).any(|f| f == field);
+        let twice = fields.iter().enumerate().find(|(at, field)| named_before(*at, field));
         match twice {
             Some((_, field)) => {
                 Err(self.error(span, format!("fields names \"{}\" twice", field.name())))

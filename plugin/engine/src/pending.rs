@@ -1,6 +1,6 @@
 //! Templates that wait for a verdict.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -36,7 +36,7 @@ pub struct Pending {
 /// The queue. A template is in it once; after it was taken it rests for [`OFFER_AGAIN_AFTER`].
 #[derive(Debug)]
 pub(crate) struct PendingQueue {
-    queue: Vec<Pending>,
+    queue: VecDeque<Pending>,
     places: HashMap<TemplateId, usize>,
     /// When a template was taken: bounded, the longest untouched is forgotten.
     offered: LruCache<TemplateId, u64>,
@@ -47,7 +47,7 @@ impl PendingQueue {
     pub(crate) fn new() -> Self {
         let mut offered = LruCache::unbounded();
         offered.resize(NonZeroUsize::new(4 * MAX_PENDING).unwrap_or(NonZeroUsize::MIN));
-        Self { queue: Vec::new(), places: HashMap::new(), offered, let_go: 0 }
+        Self { queue: VecDeque::new(), places: HashMap::new(), offered, let_go: 0 }
     }
 
     /// Notes an event of an unknown template. Says whether the template waits for a verdict, here
@@ -74,7 +74,7 @@ impl PendingQueue {
         }
         self.offered.pop(&id);
         self.places.insert(id, self.queue.len());
-        self.queue.push(Pending {
+        self.queue.push_back(Pending {
             template: template.to_owned(),
             template_id: id,
             source: source.map(cut_source),
@@ -86,7 +86,7 @@ impl PendingQueue {
 
     /// Takes up to `most` templates, in the order in which they came.
     pub(crate) fn take(&mut self, most: usize, now: u64) -> Vec<Pending> {
-        let taken: Vec<_> = self.queue.drain(..most.min(self.queue.len())).collect();
+        let taken: Vec<_> = (0..most).map_while(|_| self.queue.pop_front()).collect();
         for pending in &taken {
             self.offered.put(pending.template_id, now);
         }

@@ -111,8 +111,8 @@ impl Agent {
             files.look();
             files.reload_rules(engine, now, reports);
         }
-        *busy = files.read_journals(engine, now, reports)
-            || files.append_pending(engine, now, reports);
+        *busy =
+            files.read_journals(engine, now, reports) || files.append_pending(engine, now, reports);
         if !*busy {
             self.next_look = now.saturating_add(LOOK_EVERY);
         }

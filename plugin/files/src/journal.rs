@@ -132,11 +132,18 @@ impl Follower {
     fn advance(&mut self, complete: &[u8]) {
         self.read += complete.len() as u64;
         self.lines += complete.iter().filter(|b| **b == b'\n').count();
-        self.tail.extend_from_slice(complete.get(complete.len().saturating_sub(TAIL)..).unwrap_or_default());
+        self.tail.extend_from_slice(
+            complete.get(complete.len().saturating_sub(TAIL)..).unwrap_or_default(),
+        );
         self.tail.drain(..self.tail.len().saturating_sub(TAIL));
     }
 
-    fn problems(&self, problems: &[JournalProblem], refused: usize, engine: &Engine) -> Vec<String> {
+    fn problems(
+        &self,
+        problems: &[JournalProblem],
+        refused: usize,
+        engine: &Engine,
+    ) -> Vec<String> {
         let path = self.file.path().display();
         let line = |p: &JournalProblem| format!("{path}:{}: {}", self.lines + p.line, p.message);
         let refused = (refused > 0).then(|| {

@@ -94,7 +94,8 @@ impl Loaded {
     ) -> Result<Rules, FileError> {
         let path = self.compiled_rules();
         let advice = "run `logtriage compile-rules --config` on the config and put the file there";
-        let wrong = |what: String| FileError::Other(format!("{}: {what}: {advice}", path.display()));
+        let wrong =
+            |what: String| FileError::Other(format!("{}: {what}: {advice}", path.display()));
         let bytes = std::fs::read(&path).map_err(|problem| wrong(problem.to_string()))?;
         let rules = Rules::load(Cow::Owned(bytes), labels).map_err(|e| wrong(e.to_string()))?;
         let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), &**text)).collect();

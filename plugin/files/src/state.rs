@@ -5,8 +5,10 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use logtriage_engine::{JournalProblem, Kind, Labels, Pending, Verdict, read_journal};
-use serde_json::json;
+use logtriage_engine::{
+    Confidence, JournalProblem, Kind, LabelId, Labels, Pending, Verdict, read_journal,
+};
+use serde::Serialize;
 
 use crate::error::FileError;
 
@@ -84,7 +86,8 @@ impl State {
         let mut file = options.open(&path).map_err(failed)?;
         let mut size = file.metadata().map_err(failed)?.len();
         for (count, waiting) in pending.iter().enumerate() {
-            let line = format!("\n{}\n", pending_line(waiting, labels));
+            let line = pending_line(waiting, labels).map_err(|e| failed(e.into()))?;
+            let line = format!("\n{line}\n");
             size += line.len() as u64;
             if size > MAX_PENDING_FILE {
                 return Ok(count);
@@ -112,22 +115,36 @@ fn passed_over(path: &Path, problems: &[JournalProblem]) -> Vec<String> {
     said
 }
 
-fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Value {
-    let candidates: Vec<_> = pending
-        .candidates
-        .iter()
-        .map(|(label, confidence)| {
-            json!({"label": labels.name(*label), "confidence": confidence.probability()})
-        })
-        .collect();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    json!({
-        "template": pending.template,
-        "template_id": pending.template_id.to_string(),
-        "source": pending.source,
-        "count": pending.count,
-        "candidates": candidates,
-        "time": now,
+/// A line of `pending.jsonl`.
+#[derive(Serialize)]
+struct Line<'p> {
+    template: &'p str,
+    template_id: String,
+    source: Option<&'p str>,
+    count: u64,
+    candidates: Vec<Candidate<'p>>,
+    /// When it was appended, in seconds since 1970.
+    time: u64,
+}
+
+#[derive(Serialize)]
+struct Candidate<'p> {
+    label: &'p str,
+    confidence: f64,
+}
+
+fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Result<String> {
+    let candidate = |(label, confidence): &(LabelId, Confidence)| Candidate {
+        label: labels.name(*label),
+        confidence: confidence.probability(),
+    };
+    serde_json::to_string(&Line {
+        template: &pending.template,
+        template_id: pending.template_id.to_string(),
+        source: pending.source.as_deref(),
+        count: pending.count,
+        candidates: pending.candidates.iter().map(candidate).collect(),
+        time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
     })
 }
 

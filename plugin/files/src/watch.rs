@@ -44,8 +44,7 @@ impl Watched {
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
-    std::fs::metadata(path).ok().map(|data: Metadata| Stamp {
-        length: data.len(),
-        modified: data.modified().ok(),
-    })
+    std::fs::metadata(path)
+        .ok()
+        .map(|data: Metadata| Stamp { length: data.len(), modified: data.modified().ok() })
 }

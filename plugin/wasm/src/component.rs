@@ -33,13 +33,14 @@ thread_local! {
 /// Works with the labeller, which is the built-in one if nothing was configured. `None` if there
 /// can be none, which the tests exclude.
 fn with_engine<T>(work: impl FnOnce(&mut Engine) -> T) -> Option<T> {
-    LABELLER.with(|labeller| {
+    let work = |labeller: &RefCell<Option<Engine>>| {
         let mut labeller = labeller.try_borrow_mut().ok()?;
         if labeller.is_none() {
             *labeller = Some(make(None, None, None).ok()?);
         }
         labeller.as_mut().map(work)
-    })
+    };
+    LABELLER.try_with(work).ok().flatten()
 }
 
 impl Guest for Component {
@@ -49,8 +50,10 @@ impl Guest for Component {
         model: Option<Vec<File>>,
     ) -> Result<(), Error> {
         let engine = make(config, rules, model)?;
-        LABELLER.with(|labeller| labeller.replace(Some(engine)));
-        Ok(())
+        let held = LABELLER.try_with(|labeller| {
+            labeller.try_borrow_mut().map(|mut labeller| *labeller = Some(engine)).is_ok()
+        });
+        if held == Ok(true) { Ok(()) } else { Err(Error::Model("is in use".to_owned())) }
     }
 
     fn label(event: Event, now: u64) -> Outcome {
@@ -129,11 +132,7 @@ fn read_model(config: &Config, files: Option<Vec<File>>) -> Result<Model, Error>
     Model::load(parts).map_err(|error| Error::Model(error.to_string()))
 }
 
-fn read_rules(
-    config: &Config,
-    compiled: Option<Vec<u8>>,
-    labels: &Labels,
-) -> Result<Rules, Error> {
+fn read_rules(config: &Config, compiled: Option<Vec<u8>>, labels: &Labels) -> Result<Rules, Error> {
     let bytes = match compiled {
         _ if config.rules == Config::default().rules && *labels != Labels::default() => {
             return Ok(Rules::none());
@@ -187,10 +186,7 @@ fn unclassified() -> Outcome {
     }
 }
 
-fn candidates(
-    of: &[(engine::LabelId, engine::Confidence)],
-    labels: &Labels,
-) -> Vec<Candidate> {
+fn candidates(of: &[(engine::LabelId, engine::Confidence)], labels: &Labels) -> Vec<Candidate> {
     let candidate = |(label, confidence): &(engine::LabelId, engine::Confidence)| Candidate {
         label: labels.name(*label).to_owned(),
         confidence: confidence.probability(),

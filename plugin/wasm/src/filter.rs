@@ -152,7 +152,8 @@ impl Filter {
             None => {
                 self.reports.tell("record", now, || "a record is no JSON object".to_owned());
                 self.answer.clear();
-                repair::quote(record).is_some_and(|quoted| self.label(&quoted, now) != Labelled::Not)
+                repair::quote(record)
+                    .is_some_and(|quoted| self.label(&quoted, now) != Labelled::Not)
             }
         }
     }

@@ -13,8 +13,8 @@ fn directory(fd: wasi::Fd) -> Option<PathBuf> {
     // SAFETY: the call writes a result of its own.
     let found = unsafe { wasi::fd_prestat_get(fd) }.ok()?;
     // SAFETY: the only kind there is, a directory, as its tag says.
-    let length = (found.tag == wasi::PREOPENTYPE_DIR.raw())
-        .then(|| unsafe { found.u.dir.pr_name_len })?;
+    let length =
+        (found.tag == wasi::PREOPENTYPE_DIR.raw()).then(|| unsafe { found.u.dir.pr_name_len })?;
     let mut name = vec![0; length];
     // SAFETY: `name` has room for that many bytes.
     unsafe { wasi::fd_prestat_dir_name(fd, name.as_mut_ptr(), length) }.ok()?;

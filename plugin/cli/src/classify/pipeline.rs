@@ -11,10 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use logtriage_engine::{Engine, OFFER_AGAIN_AFTER, Stats};
 
 use super::csv_rows::{Found, LineFinder, MAX_ROW, RowFinder};
+use super::pending::PendingList;
 use super::render::{Problem, Renderer};
 use super::streams::{Input, refuse_compressed};
 use crate::failure::Failure;
-use super::pending::PendingList;
 
 /// Rows of a batch, at most.
 const BATCH_ROWS: usize = 1024;

@@ -246,10 +246,7 @@ impl<'r> Scan<'r> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    self.doubtful |= !matches!(
-                        self.text.get(end + 1),
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u')
-                    );
+                    self.doubtful |= !self.is_escape(end);
                     end += 2;
                 }
                 Some(_) => {
@@ -261,6 +258,18 @@ impl<'r> Scan<'r> {
                     return Err(self.expected("the end of a string"));
                 }
             }
+        }
+    }
+
+    /// Whether the backslash at `at` begins an escape that JSON has.
+    fn is_escape(&self, at: usize) -> bool {
+        match self.text.get(at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
+            Some(b'u') => {
+                let digits = self.text.get(at + 2..at + 6);
+                digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            }
+            _ => false,
         }
     }
 

@@ -16,10 +16,10 @@ mod splice;
 use std::borrow::Cow;
 
 pub use crate::config::OnExisting;
-use json::Member;
 pub use json::Malformed;
-pub use keys::{Keys, MAX_NAMES};
+use json::Member;
 use keys::Found;
+pub use keys::{Keys, MAX_NAMES};
 
 /// What a record says of its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -35,7 +35,7 @@ impl Table {
     /// Reads `table.bin`: rows (i8), scales (f32 LE, 0 to 1), weights (f32 LE, 0 to 1).
     pub(crate) fn parse(bytes: Cow<'static, [u8]>, tokens: usize) -> Result<Self, String> {
         let tail = bytes.get(tokens * WIDTH..Self::size(tokens)).ok_or("is too short")?;
-        let (scales, weights) = tail.split_at(tokens * 4);
+        let (scales, weights) = tail.split_at_checked(tokens * 4).ok_or("is too short")?;
         let (scales, weights) =
             (floats_within(scales, 1.0, "scale")?, floats_within(weights, 1.0, "weight")?);
         Ok(Self { rows: bytes, scales, weights })

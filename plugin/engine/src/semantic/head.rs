@@ -53,14 +53,20 @@ impl Head {
 
     /// The weights of one label, dimension by dimension.
     pub(crate) fn column(&self, label: usize) -> impl Iterator<Item = f32> + '_ {
-        self.weights.chunks_exact(self.len()).map(move |row| row.get(label).copied().unwrap_or(0.0))
+        self.rows().map(move |row| row.get(label).copied().unwrap_or(0.0))
+    }
+
+    /// For each dimension the weights of all labels.
+    fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        // `parse` refuses a head without labels.
+        self.weights.chunks_exact(self.len().max(1))
     }
 
     /// Writes one logit for each label.
     pub(crate) fn logits(&self, embedding: &Vector, out: &mut Vec<f32>) {
         out.clear();
         out.extend_from_slice(&self.bias);
-        for (&x, row) in embedding.iter().zip(self.weights.chunks_exact(self.len())) {
+        for (&x, row) in embedding.iter().zip(self.rows()) {
             for (sum, &weight) in out.iter_mut().zip(row) {
                 *sum += x * weight;
             }

@@ -36,7 +36,7 @@ impl Lexicon {
         templates: usize,
     ) -> Result<Self, String> {
         let numbers = bytes.get(..4 * (tokens + labels)).ok_or("is too short")?;
-        let (values, scales) = numbers.split_at(4 * tokens);
+        let (values, scales) = numbers.split_at_checked(4 * tokens).ok_or("is too short")?;
         let values = floats_within(values, 100.0, "value")?;
         let scales = floats_within(scales, 1e4, "scale")?;
         let unseen = libm::log(1.0 + templates as f64) + 1.0 - 0.3;
