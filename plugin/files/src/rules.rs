@@ -73,6 +73,9 @@ impl Loaded {
     /// # Errors
     /// A file that cannot be read or is wrong; compiled rules that are absent, stale or damaged.
     pub(crate) fn rules(&self, form: RuleForm, labels: &Labels) -> Result<Rules, FileError> {
+        if self.config.rules.is_empty() {
+            return Ok(Rules::none());
+        }
         if self.config.rules == Config::default().rules {
             return form.builtin(labels);
         }
