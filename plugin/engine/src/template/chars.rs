@@ -23,14 +23,6 @@ pub(super) enum Class {
     CloseBracket,
 }
 
-impl Class {
-    /// White space before this goes, or is one with what follows.
-    #[inline]
-    pub(super) fn swallows_space(self) -> bool {
-        matches!(self, Self::Space | Self::CloseBracket)
-    }
-}
-
 const CLASSES: [Class; 256] = table();
 static CLASS: [Class; 256] = CLASSES;
 
@@ -69,6 +61,9 @@ pub(super) const DOT: u8 = 2;
 /// What [`token_kind`] says of a letter.
 pub(super) const LETTER: u8 = 8;
 
+/// What [`token_kind`] says of a dot or a hyphen.
+pub(super) const JOINT: u8 = DOT | 4;
+
 static TOKEN_KIND: [u8; 256] = token_kinds();
 
 const fn token_kinds() -> [u8; 256] {
@@ -104,6 +99,22 @@ static ENDS_WORD: [bool; 256] = {
     }
     ends
 };
+
+static SWALLOWS_SPACE: [bool; 256] = {
+    let mut swallows = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        swallows[byte] = matches!(CLASSES[byte], Class::Space | Class::CloseBracket);
+        byte += 1;
+    }
+    swallows
+};
+
+/// White space before this byte goes, or is one with it.
+#[inline]
+pub(super) fn swallows_space(byte: u8) -> bool {
+    SWALLOWS_SPACE[byte as usize]
+}
 
 static IN_LIST_ITEM: [bool; 256] = {
     let mut items = [false; 256];

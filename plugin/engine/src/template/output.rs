@@ -188,8 +188,10 @@ impl<'a> Output<'a> {
     #[inline]
     fn flush(&mut self) {
         let (from, to) = (std::mem::replace(&mut self.kept, self.at), self.at);
-        if from < to {
-            self.copy(part(self.text, from, to));
+        if from < to
+            && let Some(kept) = self.text.get(from..to)
+        {
+            self.copy(kept);
         }
     }
 

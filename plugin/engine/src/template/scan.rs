@@ -5,9 +5,9 @@
 //! mask in the input counts as the value that it stands for, so that a template masks to itself.
 
 use super::chars::{
-    Class, DIGIT, DOT, HIGH_BITS, LETTER, at, before_mark, chunk, class, each, ends_word,
+    Class, DIGIT, DOT, HIGH_BITS, JOINT, LETTER, at, before_mark, chunk, class, each, ends_word,
     in_list_item, in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run,
-    spaces, token_kind,
+    spaces, swallows_space, token_kind,
 };
 use super::output::{Buffer, LONGEST_WORD, Output};
 use super::value::{self, Mask, Value};
@@ -21,14 +21,19 @@ pub(super) fn first_line(message: &[u8]) -> (&[u8], bool) {
     let mut end = 0;
     // Most lines hold no control character.
     for pair in text.as_chunks::<16>().0 {
-        if has_control(chunk(pair, 0)) || has_control(chunk(pair, 8)) {
+        if controls(chunk(pair, 0)) | controls(chunk(pair, 8)) != 0 {
             break;
         }
         end += 16;
     }
-    let rest = part(text, end, text.len());
+    let mut rest = part(text, end, text.len());
+    if let Some((first, behind)) = rest.split_first_chunk::<8>()
+        && controls(u64::from_le_bytes(*first)) == 0
+    {
+        rest = behind;
+    }
     match rest.iter().position(|b| matches!(*b, b'\n' | ESCAPE)) {
-        Some(place) => rest_of_line(text, end + place),
+        Some(place) => rest_of_line(text, text.len() - rest.len() + place),
         None => (text, false),
     }
 }
@@ -41,10 +46,10 @@ fn rest_of_line(text: &[u8], from: usize) -> (&[u8], bool) {
     (part(text, 0, from + end), part(rest, 0, end).contains(&ESCAPE))
 }
 
-/// Whether a byte below the space is in a chunk.
+/// Not 0 if a byte below the space is in a chunk.
 #[inline]
-fn has_control(chunk: u64) -> bool {
-    chunk.wrapping_sub(each(b' ')) & !chunk & HIGH_BITS != 0
+fn controls(chunk: u64) -> u64 {
+    chunk.wrapping_sub(each(b' ')) & !chunk & HIGH_BITS
 }
 
 /// Writes the template of `line`, which holds no escape sequences. Gives its length, and whether it
@@ -124,7 +129,8 @@ impl Scan<'_> {
                 continue;
             };
             let token;
-            match class(byte) {
+            let class = class(byte);
+            match class {
                 Class::Letter if cue.awaits_name() || self.after_time() => {
                     token = Some(at + leading_letters(text, at));
                 }
@@ -132,9 +138,7 @@ impl Scan<'_> {
                     (at, cue, token) = self.words(at, cue, ahead.len());
                 }
                 Class::Space
-                    if byte == b' '
-                        && at > 0
-                        && !class(self::at(text, at + 1)).swallows_space() =>
+                    if byte == b' ' && at > 0 && !swallows_space(self::at(text, at + 1)) =>
                 {
                     at += 1;
                     continue;
@@ -147,9 +151,15 @@ impl Scan<'_> {
                     at += 1;
                     continue;
                 }
+                Class::Digit => {
+                    (self.o.at, self.cue) = (at, cue);
+                    self.number();
+                    (at, cue, ahead) = (self.o.at, self.cue, self.o.ahead());
+                    continue;
+                }
                 _ => {
                     (self.o.at, self.cue) = (at, cue);
-                    self.step(byte);
+                    self.step(byte, class);
                     (at, cue, ahead) = (self.o.at, self.cue, self.o.ahead());
                     continue;
                 }
@@ -215,7 +225,7 @@ impl Scan<'_> {
         if end > start {
             self.o.end_white_space();
         }
-        if from > end && !class(at(text, from)).swallows_space() {
+        if from > end && !swallows_space(at(text, from)) {
             end = from;
         }
         (end, cue, token)
@@ -223,9 +233,8 @@ impl Scan<'_> {
 
     /// Reads what is neither words nor a plain mark.
     #[inline]
-    fn step(&mut self, byte: u8) {
-        match class(byte) {
-            Class::Digit => self.number(),
+    fn step(&mut self, byte: u8, class: Class) {
+        match class {
             Class::Space => self.o.blank(self.o.at + spaces(self.o.text, self.o.at)),
             Class::Joint if byte == b'-' && self.starts_negative_number() => {
                 self.token_with_digit(self.o.at + 1);
@@ -244,7 +253,7 @@ impl Scan<'_> {
             Class::Equals if self.o.is_glued() && self.is_pair(self.o.at) => {
                 self.pair(self.o.at, self.o.at);
             }
-            Class::Letter | Class::Joint | Class::Equals | Class::Other => self.punctuation(),
+            _ => self.punctuation(),
         }
     }
 
@@ -298,8 +307,12 @@ impl Scan<'_> {
             }
             _ => (Mask::Number, start + digits),
         };
-        let behind = at(text, value.1);
-        (ends_word(behind) || behind == b':' && value.0 == Mask::Time).then_some(value)
+        // Behind a date a colon may begin what makes a URL of it.
+        let ends = match at(text, value.1) {
+            b':' => value.0 == Mask::Time && at(text, value.1 + 1) != b'/',
+            behind => ends_word(behind),
+        };
+        ends.then_some(value)
     }
 
     /// Reads the token whose first digit is at `from`; `self.o.at` may be a sign before it.
@@ -334,8 +347,10 @@ impl Scan<'_> {
             seen |= kind;
             end += 1;
         }
-        while end > from && class(at(text, end - 1)) == Class::Joint {
-            end -= 1;
+        if seen & JOINT != 0 {
+            while end > from && class(at(text, end - 1)) == Class::Joint {
+                end -= 1;
+            }
         }
         (end, seen)
     }
