@@ -78,6 +78,12 @@ const GOLDEN: &[(&str, &str)] = &[
     ("using ssh2, ipv6 and sha256", "using ssh2, ipv6 and sha256"),
     ("com.example.http2.FrameReader closed", "com.example.http2.FrameReader closed"),
     ("main.go:42 hello", "main.go:<num> hello"),
+    // What stands behind a value has a say in what it is.
+    ("2026-11-2://a up", "<url> up"),
+    ("2026-11-20 10:20:300 up", "<time> <num>:<num>:<num> up"),
+    ("at 12:34:56: up", "at <time>: up"),
+    ("done with 0\terrors", "done with 0 errors"),
+    ("took 5\tms", "took <dur>"),
     // Lists.
     ("ports 1, 2, 3", "ports <num>"),
     ("delete blk_1 blk_2 blk_3", "delete <id>"),

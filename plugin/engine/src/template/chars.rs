@@ -61,6 +61,9 @@ pub(super) const DOT: u8 = 2;
 /// What [`token_kind`] says of a letter.
 pub(super) const LETTER: u8 = 8;
 
+/// What [`token_kind`] says of a dot or a hyphen.
+pub(super) const JOINT: u8 = DOT | 4;
+
 static TOKEN_KIND: [u8; 256] = token_kinds();
 
 const fn token_kinds() -> [u8; 256] {
@@ -97,6 +100,55 @@ static ENDS_WORD: [bool; 256] = {
     ends
 };
 
+static SWALLOWS_SPACE: [bool; 256] = {
+    let mut swallows = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        swallows[byte] = matches!(CLASSES[byte], Class::Space | Class::CloseBracket);
+        byte += 1;
+    }
+    swallows
+};
+
+/// White space before this byte goes, or is one with it.
+#[inline]
+pub(super) fn swallows_space(byte: u8) -> bool {
+    SWALLOWS_SPACE[byte as usize]
+}
+
+static IN_LIST_ITEM: [bool; 256] = {
+    let mut items = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        items[byte] = TOKEN_KIND[byte] != 0 || matches!(byte as u8, b':' | b'/' | b'@' | b'*');
+        byte += 1;
+    }
+    items
+};
+
+/// What the items of a list in brackets are made of.
+#[inline]
+pub(super) fn in_list_item(byte: u8) -> bool {
+    IN_LIST_ITEM[byte as usize]
+}
+
+/// What is kept as it is, and ends what the words before it promised.
+static MARK: [bool; 256] = {
+    let mut marks = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        marks[byte] = matches!(CLASSES[byte], Class::Other) && byte as u8 != b':';
+        byte += 1;
+    }
+    marks
+};
+
+/// Whether this byte is a mark of no role, except perhaps behind a time.
+#[inline]
+pub(super) fn is_mark(byte: u8) -> bool {
+    MARK[byte as usize]
+}
+
 /// Whether a word before this byte is one whatever follows the byte.
 #[inline]
 pub(super) fn ends_word(byte: u8) -> bool {
@@ -106,13 +158,13 @@ pub(super) fn ends_word(byte: u8) -> bool {
 /// Letters, digits and joints: what a token is made of.
 #[inline]
 pub(super) fn in_token(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit | Class::Joint)
+    token_kind(byte) != 0
 }
 
 /// Letters and digits: what a quote inside a word (`don't`) stands between.
 #[inline]
 pub(super) fn in_word(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit)
+    token_kind(byte) & (LETTER | DIGIT) != 0
 }
 
 /// The byte at `at`, or 0 beyond the end (0 is white space to the scanner).
@@ -132,10 +184,17 @@ pub(super) fn run(text: &[u8], from: usize, test: impl Fn(u8) -> bool) -> usize 
     end - from
 }
 
-/// How many ASCII digits start at `from`.
+/// How many ASCII digits start at `from`, eight at a time.
 #[inline]
 pub(super) fn digits(text: &[u8], from: usize) -> usize {
-    run(text, from, |b| b.is_ascii_digit())
+    let mut end = from;
+    loop {
+        let digits = before_mark(non_digits(chunk(text, end)));
+        end += digits;
+        if digits < 8 {
+            return end - from;
+        }
+    }
 }
 
 /// How many bytes of white space start at `from`.
@@ -150,43 +209,76 @@ pub(super) fn part(text: &[u8], from: usize, to: usize) -> &[u8] {
     text.get(from..to).unwrap_or_default()
 }
 
-/// The eight bytes from `from` on, the first one lowest.
+/// The eight bytes from `from` on, the first one lowest; zeros beyond the end.
 #[inline]
-pub(super) fn chunk(text: &[u8], from: usize) -> Option<u64> {
-    let bytes = text.get(from..)?.first_chunk()?;
-    Some(u64::from_le_bytes(*bytes))
+pub(super) fn chunk(text: &[u8], from: usize) -> u64 {
+    match text.get(from..).and_then(<[u8]>::first_chunk) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => last_chunk(text, from),
+    }
 }
 
-/// How many ASCII letters and bytes of non-ASCII characters a chunk begins with.
+/// A chunk of fewer than eight bytes, at the end of the text.
+#[inline(never)]
+fn last_chunk(text: &[u8], from: usize) -> u64 {
+    let length = text.len().saturating_sub(from);
+    match text.last_chunk() {
+        Some(_) if length == 0 => 0,
+        Some(bytes) => u64::from_le_bytes(*bytes) >> (64 - 8 * length),
+        None => {
+            let bytes = part(text, from, text.len()).iter();
+            bytes.rev().fold(0, |chunk, byte| chunk << 8 | u64::from(*byte))
+        }
+    }
+}
+
+/// The high bit of every byte of a chunk.
+pub(super) const HIGH_BITS: u64 = each(0x80);
+
+/// A chunk of one byte, eight times.
+pub(super) const fn each(byte: u8) -> u64 {
+    byte as u64 * 0x0101_0101_0101_0101
+}
+
+/// The high bit of each byte that is neither an ASCII letter nor at least 0x80.
 #[inline]
-pub(super) fn letters_in(chunk: u64) -> usize {
-    ((!letters(chunk) & HIGH_BITS).trailing_zeros() / 8) as usize
+pub(super) fn non_letters(chunk: u64) -> u64 {
+    // Neither the sum nor the difference carries into the next byte.
+    let lower = (chunk | each(0x20)) & !HIGH_BITS;
+    let beyond_z = lower + each(0x7f - b'z');
+    let before_a = each(0x7f + b'a') - lower;
+    (beyond_z | before_a) & !chunk & HIGH_BITS
+}
+
+/// The high bit of each byte that is no ASCII digit.
+#[inline]
+pub(super) fn non_digits(chunk: u64) -> u64 {
+    let low = chunk & !HIGH_BITS;
+    let beyond_9 = low + each(0x7f - b'9');
+    let before_0 = each(0x7f + b'0') - low;
+    (beyond_9 | before_0 | chunk) & HIGH_BITS
+}
+
+/// The high bit of the byte at this place in a chunk.
+pub(super) const fn mark(place: u32) -> u64 {
+    0x80 << (8 * place)
+}
+
+/// How many bytes, 0 to 8, stand before the first byte that is marked by its high bit.
+#[inline]
+pub(super) fn before_mark(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
 }
 
 /// How many ASCII letters and bytes of non-ASCII characters start at `from`, eight at a time.
 #[inline]
 pub(super) fn leading_letters(text: &[u8], from: usize) -> usize {
     let mut end = from;
-    while let Some(chunk) = chunk(text, end) {
-        let letters = letters_in(chunk);
+    loop {
+        let letters = before_mark(non_letters(chunk(text, end)));
         end += letters;
         if letters < 8 {
             return end - from;
         }
     }
-    end - from + run(text, end, |b| b.is_ascii_alphabetic() || b >= 0x80)
-}
-
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of each byte that is an ASCII letter or at least 0x80.
-fn letters(chunk: u64) -> u64 {
-    const fn each(byte: u8) -> u64 {
-        byte as u64 * 0x0101_0101_0101_0101
-    }
-    let lower = (chunk | each(0x20)) & !HIGH_BITS;
-    // Adding carries into the high bit from the letter on; no byte carries into the next.
-    let from_a = lower + each(0x80 - b'a');
-    let beyond_z = lower + each(0x80 - b'z' - 1);
-    (from_a & !beyond_z) | chunk
 }

@@ -31,6 +31,8 @@ mod scan;
 mod value;
 mod words;
 
+use output::Buffer;
+use value::Mask;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A template is cut, on a character boundary, after this many bytes.
@@ -43,61 +45,74 @@ pub const MAX_TEMPLATE: usize = 1024;
 /// let mut masker = Masker::default();
 /// assert_eq!(masker.mask(b"took 31 ms for 10.0.0.7:8080"), "took <dur> for <ip>");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Masker {
-    out: String,
+    /// Where a template is made.
+    out: Box<Buffer>,
+    /// The template made last.
+    template: String,
+}
+
+impl Default for Masker {
+    fn default() -> Self {
+        Self { out: Box::new([0; _]), template: String::new() }
+    }
 }
 
 impl Masker {
     /// The template of `message`; valid until the next call.
     pub fn mask(&mut self, message: &[u8]) -> &str {
         let (line, has_escape) = scan::first_line(message);
-        let out = std::mem::take(&mut self.out).into_bytes();
-        self.out = if has_escape {
-            mask_plain(&scan::without_escapes(line), out)
+        if has_escape {
+            self.mask_line(&scan::without_escapes(line));
         } else {
-            mask_plain(line, out)
-        };
-        &self.out
+            self.mask_line(line);
+        }
+        &self.template
     }
 
     /// The template made last.
     pub fn template(&self) -> &str {
-        &self.out
+        &self.template
     }
-}
 
-/// Words are copied byte for byte, so the template is UTF-8 where the line is.
-fn mask_plain(line: &[u8], out: Vec<u8>) -> String {
-    match String::from_utf8(mask_bytes(line, out)) {
-        Ok(template) => template,
-        Err(broken) => {
-            let line = String::from_utf8_lossy(line);
-            String::from_utf8(mask_bytes(line.as_bytes(), broken.into_bytes())).unwrap_or_default()
+    /// Words are copied byte for byte, so the template is UTF-8 where the line is.
+    fn mask_line(&mut self, line: &[u8]) {
+        self.template.clear();
+        match str::from_utf8(mask_bytes(line, &mut self.out)) {
+            Ok(template) => self.template.push_str(template),
+            Err(_) => {
+                let line = String::from_utf8_lossy(line);
+                let template = str::from_utf8(mask_bytes(line.as_bytes(), &mut self.out));
+                self.template.push_str(template.unwrap_or_default());
+            }
         }
     }
 }
 
-fn mask_bytes(line: &[u8], mut out: Vec<u8>) -> Vec<u8> {
-    out.clear();
-    if scan::mask_into(line, &mut out) {
-        settle(&mut out);
+fn mask_bytes<'o>(line: &[u8], out: &'o mut Buffer) -> &'o [u8] {
+    let (mut length, cut) = scan::mask_into(line, out);
+    if cut {
+        length = settle(length, out);
     }
-    out
+    chars::part(out, 0, length)
 }
 
 /// The cut may have taken away what a decision before it rested on: a template that was cut is
-/// masked again until it stays.
-fn settle(out: &mut Vec<u8>) {
+/// masked again until it stays. Gives its length.
+#[inline(never)]
+fn settle(mut length: usize, out: &mut Buffer) -> usize {
     for _ in 0..8 {
-        let before = std::mem::take(out);
-        scan::mask_into(&before, out);
-        if *out == before {
-            return;
+        let before = chars::part(out, 0, length).to_vec();
+        (length, _) = scan::mask_into(&before, out);
+        if chars::part(out, 0, length) == before {
+            return length;
         }
     }
-    out.clear();
-    out.extend_from_slice(b"<*>");
+    if let Some(start) = out.first_chunk_mut() {
+        *start = *Mask::Any.padded();
+    }
+    Mask::Any.length()
 }
 
 /// The id of a template: XXH3-64, seed 0, of its UTF-8 bytes.

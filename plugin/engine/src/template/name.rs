@@ -46,8 +46,8 @@ impl Scan<'_> {
     pub(super) fn is_header_host(&self, end: usize) -> bool {
         let text = self.o.text;
         let time_end = self.o.last_mask_end();
-        let begins_line = time_end == Mask::Time.text().len()
-            || (time_end <= 16 && self.o.starts_with(b"<<num>>"));
+        let begins_line =
+            time_end == Mask::Time.length() || (time_end <= 16 && self.o.starts_with(b"<<num>>"));
         let host = part(text, self.o.at, end);
         let program = end + spaces(text, end);
         let length = run(text, program, |b| in_token(b) || matches!(b, b'(' | b')' | b'/'));

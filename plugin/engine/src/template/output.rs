@@ -2,13 +2,16 @@
 
 use super::MAX_TEMPLATE;
 use super::chars::{at, in_token, in_word, part};
-use super::value::Mask;
+use super::value::{LONGEST_MASK, Mask};
 
 /// Room for the mark that says that a template was cut.
 const LIMIT: usize = MAX_TEMPLATE - 4;
 
 /// A run of letters longer than this is data (base64, a blob), not a word.
 pub(super) const LONGEST_WORD: usize = 64;
+
+/// Where the template is written: room for a mask of any length behind the longest template.
+pub(super) type Buffer = [u8; MAX_TEMPLATE + LONGEST_MASK];
 
 /// What was read, and what it became. Text that stays is only marked, and copied in one piece when
 /// something else follows.
@@ -18,53 +21,53 @@ pub(super) struct Output<'a> {
     pub(super) at: usize,
     /// `text[kept..at]` stays, and is not copied yet.
     kept: usize,
-    out: &'a mut Vec<u8>,
+    out: &'a mut Buffer,
+    /// How long the template is.
+    length: usize,
     /// White space was read and not yet written.
     space: bool,
-    /// The mask written last, and where it ends in `out`.
-    last_mask: Option<(Mask, usize)>,
-    /// The mask written last may be the first of a list.
-    joins_list: bool,
+    /// The mask written last, if it may be the first of a list, and where it ends in `out`.
+    list: Option<Mask>,
+    last_mask_end: usize,
     /// The mask written last, if nothing but white space follows it.
     fresh: Option<Mask>,
-    /// Reading goes on before this byte: the end of the text, or of the room for the template.
-    until: usize,
-    /// The template has its greatest length.
-    full: bool,
+    /// The text up to where reading goes on: to its end, or the end of the room for the template.
+    ahead: &'a [u8],
+    /// The greatest length of the template; 0 when it is full.
+    limit: usize,
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(text: &'a [u8], out: &'a mut Vec<u8>) -> Self {
+    pub(super) fn new(text: &'a [u8], out: &'a mut Buffer) -> Self {
         Self {
             text,
             at: 0,
             kept: 0,
             out,
+            length: 0,
             space: false,
-            last_mask: None,
-            joins_list: false,
+            list: None,
+            last_mask_end: 0,
             fresh: None,
-            until: text.len().min(LIMIT + 1),
-            full: false,
+            ahead: part(text, 0, text.len().min(LIMIT + 1)),
+            limit: LIMIT,
         }
     }
 
-    /// Whether there is more to read, and room for it.
+    /// The text up to where it can be kept before [`Self::goes_on`] must be asked.
     #[inline]
+    pub(super) fn ahead(&self) -> &'a [u8] {
+        self.ahead
+    }
+
+    /// At the end of [`Self::ahead`]: whether there is more to read, and room for it.
+    #[inline(never)]
     pub(super) fn goes_on(&mut self) -> bool {
-        self.at < self.until || self.makes_room()
-    }
-
-    /// Up to where text can be kept before [`Self::goes_on`] must be asked.
-    #[inline]
-    pub(super) fn until(&self) -> usize {
-        self.until
-    }
-
-    /// Copies what is kept, if that gives room to go on.
-    fn makes_room(&mut self) -> bool {
         self.flush();
-        self.at < self.text.len() && !self.full
+        if self.ahead.len() <= self.at {
+            self.ahead = part(self.text, 0, self.text.len().min(self.at + 1));
+        }
+        self.at < self.text.len() && !self.full()
     }
 
     /// Keeps everything up to `end`.
@@ -74,17 +77,17 @@ impl<'a> Output<'a> {
         self.fresh = None;
     }
 
-    /// Keeps one space.
+    /// More than white space is kept.
     #[inline]
-    pub(super) fn keep_space(&mut self) {
-        self.at += 1;
+    pub(super) fn end_white_space(&mut self) {
+        self.fresh = None;
     }
 
     /// White space up to `end`, which becomes one space, or none before a closing bracket.
     pub(super) fn blank(&mut self, end: usize) {
         if end > self.at {
             self.flush();
-            self.space = !self.full;
+            self.space = !self.full();
             (self.at, self.kept) = (end, end);
         }
     }
@@ -111,30 +114,28 @@ impl<'a> Output<'a> {
         self.flush();
         (self.at, self.kept) = (end, end);
         self.fresh = Some(mask);
-        if let Some((last, last_end)) = self.last_mask
-            && last == mask
-            && self.joins_list
-            && is_list_gap(part(self.out, last_end, self.out.len()))
-        {
-            self.out.truncate(last_end);
+        if self.list == Some(mask) && is_list_gap(part(self.out, self.last_mask_end, self.length)) {
+            self.length = self.last_mask_end;
             self.space = false;
             return;
         }
-        let text = mask.text().as_bytes();
-        let space = self.space && !self.out.is_empty();
-        if self.full || self.out.len() + usize::from(space) + text.len() > LIMIT {
-            self.end();
-            return;
+        let space = usize::from(self.space && self.length > 0);
+        let length = self.length + space + mask.length();
+        if length > self.limit {
+            return self.end();
         }
-        self.write_space();
-        self.out.extend_from_slice(text);
-        self.joins_list = true;
-        self.last_mask = Some((mask, self.out.len()));
+        if self.space {
+            self.write_space();
+        }
+        self.write(mask.padded());
+        self.length = length;
+        self.list = Some(mask);
+        self.last_mask_end = length;
     }
 
     /// The mask written last begins no list: what follows may be glued to the next value.
     pub(super) fn end_list(&mut self) {
-        self.joins_list = false;
+        self.list = None;
     }
 
     /// The mask written last, if nothing but white space follows it.
@@ -145,12 +146,12 @@ impl<'a> Output<'a> {
 
     /// How long the template was after the last mask.
     pub(super) fn last_mask_end(&self) -> usize {
-        self.last_mask.map_or(0, |(_, end)| end)
+        self.last_mask_end
     }
 
     /// Whether the template begins with `text`; what is not copied yet does not count.
     pub(super) fn starts_with(&self, text: &[u8]) -> bool {
-        self.out.starts_with(text)
+        self.template().starts_with(text)
     }
 
     /// The byte of the template right before; 0 at its beginning.
@@ -158,7 +159,7 @@ impl<'a> Output<'a> {
         match (self.kept < self.at, self.space) {
             (true, _) => at(self.text, self.at - 1),
             (false, true) => b' ',
-            (false, false) => self.out.last().copied().unwrap_or(0),
+            (false, false) => self.last_written(),
         }
     }
 
@@ -168,54 +169,89 @@ impl<'a> Output<'a> {
         after_mask || in_word(self.before())
     }
 
-    /// A template that was cut ends in a mask: more followed. Says whether it was.
-    pub(super) fn finish(mut self) -> bool {
+    /// A template that was cut ends in a mask: more followed. Gives its length, and whether it was.
+    pub(super) fn finish(mut self) -> (usize, bool) {
         self.flush();
-        if self.full {
+        if self.full() {
             self.write_space();
-            self.out.extend_from_slice(Mask::Any.text().as_bytes());
+            self.write(Mask::Any.padded());
+            self.length += Mask::Any.length();
         }
-        self.full
+        (self.length, self.full())
+    }
+
+    fn full(&self) -> bool {
+        self.limit == 0
     }
 
     /// Copies what is kept.
     #[inline]
     fn flush(&mut self) {
-        if self.kept < self.at {
-            self.copy_kept();
+        let (from, to) = (std::mem::replace(&mut self.kept, self.at), self.at);
+        if from < to
+            && let Some(kept) = self.text.get(from..to)
+        {
+            self.copy(kept);
         }
     }
 
-    fn copy_kept(&mut self) {
-        let kept = part(self.text, self.kept, self.at);
-        self.kept = self.at;
-        if self.full {
+    #[inline]
+    fn copy(&mut self, kept: &[u8]) {
+        let length = self.length + usize::from(self.space) + kept.len();
+        if length > self.limit {
+            return self.cut(kept);
+        }
+        if self.space {
+            self.write_space();
+        }
+        self.write(kept);
+        self.length += kept.len();
+        let until = self.text.len().min(self.kept + LIMIT + 1 - length);
+        self.ahead = part(self.text, 0, until);
+    }
+
+    /// Copies what there is room for.
+    #[inline(never)]
+    fn cut(&mut self, kept: &[u8]) {
+        if self.full() {
             return;
         }
-        let length = self.out.len() + usize::from(self.space) + kept.len();
-        if length <= LIMIT {
-            self.write_space();
-            self.out.extend_from_slice(kept);
-            self.until = self.text.len().min(self.at + LIMIT + 1 - length);
-        } else {
-            self.end();
-            let room = LIMIT.saturating_sub(self.out.len() + usize::from(self.space));
-            self.write_space();
-            let before = self.out.last().copied().unwrap_or(0);
-            self.out.extend_from_slice(up_to(kept, room, before));
-        }
+        self.end();
+        let room = LIMIT.saturating_sub(self.length + usize::from(self.space));
+        self.write_space();
+        let kept = up_to(kept, room, self.last_written());
+        self.write(kept);
+        self.length += kept.len();
     }
 
     /// Something did not fit: nothing behind it is written.
     fn end(&mut self) {
-        self.full = true;
-        self.until = 0;
+        self.limit = 0;
+        self.ahead = &[];
     }
 
+    #[inline(never)]
     fn write_space(&mut self) {
-        if std::mem::take(&mut self.space) && !self.out.is_empty() {
-            self.out.push(b' ');
+        if std::mem::take(&mut self.space) && self.length > 0 {
+            self.write(b" ");
+            self.length += 1;
         }
+    }
+
+    /// Writes behind the template.
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.out.get_mut(self.length..self.length + bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+    }
+
+    fn template(&self) -> &[u8] {
+        part(self.out, 0, self.length)
+    }
+
+    fn last_written(&self) -> u8 {
+        self.template().last().copied().unwrap_or(0)
     }
 }
 

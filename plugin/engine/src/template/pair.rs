@@ -1,6 +1,8 @@
 //! Values that a key or quotation marks give away: `key=value`, `"key": "value"`, `'value'`.
 
-use super::chars::{Class, at, class, in_token, in_word, part, run, spaces};
+use super::chars::{
+    Class, HIGH_BITS, at, before_mark, chunk, class, each, in_token, in_word, part, run, spaces,
+};
 use super::scan::{Cued, Scan};
 use super::value::Mask;
 use super::words::{self, Cue, Worth};
@@ -73,7 +75,7 @@ impl Scan<'_> {
             let rest = part(self.o.text, end, self.o.text.len());
             let first = at_start && end == from;
             match Mask::starting(rest) {
-                Some(mask) => end += mask.text().len(),
+                Some(mask) => end += mask.length(),
                 None if rest.is_empty() || (!first && ends_pair(at(rest, 0))) => return end,
                 None => end += 1,
             }
@@ -86,7 +88,7 @@ impl Scan<'_> {
         loop {
             end += run(self.o.text, end, in_token);
             match Mask::starting(part(self.o.text, end, self.o.text.len())) {
-                Some(mask) => end += mask.text().len(),
+                Some(mask) => end += mask.length(),
                 None => return at(self.o.text, end) == b'=',
             }
         }
@@ -166,16 +168,14 @@ impl Scan<'_> {
             return None;
         }
         let mut end = opened + 1;
-        while end < self.o.text.len() {
-            match at(self.o.text, end) {
-                b'\\' => end += 1,
-                b if b == quote && (b == b'"' || self.closes_apostrophe(end)) => {
-                    self.closing[kind] = end;
-                    return Some(end);
-                }
-                _ => {}
+        while let Some(found) = next_of(self.o.text, end, quote, b'\\') {
+            let closes = at(self.o.text, found) == quote;
+            if closes && (quote == b'"' || self.closes_apostrophe(found)) {
+                self.closing[kind] = found;
+                return Some(found);
             }
-            end += 1;
+            // What stands behind a backslash closes nothing.
+            end = found + if closes { 1 } else { 2 };
         }
         self.unclosed[kind] = true;
         None
@@ -208,6 +208,21 @@ impl Scan<'_> {
     }
 }
 
+/// Where the next of two bytes stands from `from` on.
+fn next_of(text: &[u8], mut from: usize, one: u8, other: u8) -> Option<usize> {
+    // The high bit of the first byte that is zero in one of two differences.
+    let zeros = |chunk: u64| chunk.wrapping_sub(each(1)) & !chunk & HIGH_BITS;
+    while from < text.len() {
+        let chunk = chunk(text, from);
+        let found = before_mark(zeros(chunk ^ each(one)) | zeros(chunk ^ each(other)));
+        from += found;
+        if found < 8 {
+            return Some(from);
+        }
+    }
+    None
+}
+
 fn ends_pair(byte: u8) -> bool {
     class(byte) == Class::Space
         || matches!(byte, b',' | b';' | b'|' | b')' | b']' | b'}' | b'"' | b'\'' | b'>' | b'&')
@@ -234,5 +249,5 @@ fn is_one_value(inner: &[u8]) -> bool {
 }
 
 fn exactly_one_mask(inner: &[u8]) -> Option<Mask> {
-    Mask::starting(inner).filter(|mask| mask.text().len() == inner.len())
+    Mask::starting(inner).filter(|mask| mask.length() == inner.len())
 }

@@ -5,32 +5,56 @@
 //! mask in the input counts as the value that it stands for, so that a template masks to itself.
 
 use super::chars::{
-    Class, DIGIT, DOT, LETTER, at, chunk, class, ends_word, in_token, in_word, leading_letters,
-    letters_in, part, run, spaces, token_kind,
+    Class, DIGIT, DOT, HIGH_BITS, JOINT, LETTER, at, before_mark, chunk, class, each, ends_word,
+    in_list_item, in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run,
+    spaces, swallows_space, token_kind,
 };
-use super::output::{LONGEST_WORD, Output};
+use super::output::{Buffer, LONGEST_WORD, Output};
 use super::value::{self, Mask, Value};
 use super::words::{self, Cue, Meaning, Unit, Worth};
 
 /// The first line with anything on it, and whether it holds an escape: what follows in a stack
 /// trace does not count.
 pub(super) fn first_line(message: &[u8]) -> (&[u8], bool) {
-    let from = message
-        .iter()
-        .position(|b| class(*b) != Class::Space || *b == ESCAPE)
-        .unwrap_or(message.len());
-    let line = part(message, from, message.len());
-    let end_of_line = || memchr::memchr(b'\n', line).unwrap_or(line.len());
-    match memchr::memchr2(b'\n', ESCAPE, line) {
-        Some(end) if at(line, end) == b'\n' => (part(line, 0, end), false),
-        Some(_) => (part(line, 0, end_of_line()), true),
-        None => (line, false),
+    let from = run(message, 0, |b| class(b) == Class::Space && b != ESCAPE);
+    let text = part(message, from, message.len());
+    let mut end = 0;
+    // Most lines hold no control character.
+    for pair in text.as_chunks::<16>().0 {
+        if controls(chunk(pair, 0)) | controls(chunk(pair, 8)) != 0 {
+            break;
+        }
+        end += 16;
+    }
+    let mut rest = part(text, end, text.len());
+    if let Some((first, behind)) = rest.split_first_chunk::<8>()
+        && controls(u64::from_le_bytes(*first)) == 0
+    {
+        rest = behind;
+    }
+    match rest.iter().position(|b| matches!(*b, b'\n' | ESCAPE)) {
+        Some(place) => rest_of_line(text, text.len() - rest.len() + place),
+        None => (text, false),
     }
 }
 
-/// Appends the template of `line`, which holds no escape sequences, to `out`, which is empty.
-/// Says whether it was cut.
-pub(super) fn mask_into(line: &[u8], out: &mut Vec<u8>) -> bool {
+/// Where the line ends, and whether it holds an escape, looked for from `from` on.
+#[inline(never)]
+fn rest_of_line(text: &[u8], from: usize) -> (&[u8], bool) {
+    let rest = part(text, from, text.len());
+    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    (part(text, 0, from + end), part(rest, 0, end).contains(&ESCAPE))
+}
+
+/// Not 0 if a byte below the space is in a chunk.
+#[inline]
+fn controls(chunk: u64) -> u64 {
+    chunk.wrapping_sub(each(b' ')) & !chunk & HIGH_BITS
+}
+
+/// Writes the template of `line`, which holds no escape sequences. Gives its length, and whether it
+/// was cut.
+pub(super) fn mask_into(line: &[u8], out: &mut Buffer) -> (usize, bool) {
     let mut scan = Scan {
         o: Output::new(line, out),
         cue: Cue::None,
@@ -39,9 +63,7 @@ pub(super) fn mask_into(line: &[u8], out: &mut Vec<u8>) -> bool {
         unclosed: [false; 2],
         unclosed_brackets: 0,
     };
-    while scan.o.goes_on() {
-        scan.step();
-    }
+    scan.run();
     scan.o.finish()
 }
 
@@ -91,13 +113,129 @@ pub(super) enum Cued {
 }
 
 impl Scan<'_> {
+    /// The pass. What most of a line is made of, words and what merely stands between them, is read
+    /// here, with the place and the cue in local variables; the rest in [`Self::step`].
+    fn run(&mut self) {
+        let text = self.o.text;
+        let (mut at, mut cue) = (self.o.at, self.cue);
+        let mut ahead = self.o.ahead();
+        loop {
+            let Some(&byte) = ahead.get(at) else {
+                self.o.at = at;
+                if !self.o.goes_on() {
+                    return;
+                }
+                ahead = self.o.ahead();
+                continue;
+            };
+            let token;
+            let class = class(byte);
+            match class {
+                Class::Letter if cue.awaits_name() || self.after_time() => {
+                    token = Some(at + leading_letters(text, at));
+                }
+                Class::Letter => {
+                    (at, cue, token) = self.words(at, cue, ahead.len());
+                }
+                Class::Space
+                    if byte == b' ' && at > 0 && !swallows_space(self::at(text, at + 1)) =>
+                {
+                    at += 1;
+                    continue;
+                }
+                Class::Other if byte != b'+' => {
+                    self.o.end_white_space();
+                    if byte != b':' {
+                        cue = Cue::None;
+                    }
+                    at += 1;
+                    continue;
+                }
+                Class::Digit => {
+                    (self.o.at, self.cue) = (at, cue);
+                    self.number();
+                    (at, cue, ahead) = (self.o.at, self.cue, self.o.ahead());
+                    continue;
+                }
+                _ => {
+                    (self.o.at, self.cue) = (at, cue);
+                    self.step(byte, class);
+                    (at, cue, ahead) = (self.o.at, self.cue, self.o.ahead());
+                    continue;
+                }
+            }
+            if let Some(letters) = token {
+                (self.o.at, self.cue) = (at, cue);
+                self.token(at, letters);
+                (at, cue, ahead) = (self.o.at, self.cue, self.o.ahead());
+            }
+        }
+    }
+
+    /// Words of letters from `start` on, with a space or a mark behind each: most of a line. Nothing
+    /// but their meaning counts; a word that may be more is a token. Gives the end of what stays,
+    /// the cue behind it, and where the letters of the token end that begins there.
     #[inline]
-    fn step(&mut self) {
-        let byte = at(self.o.text, self.o.at);
-        match class(byte) {
-            Class::Letter => self.words(),
-            Class::Digit => self.token_with_digit(self.o.at),
-            Class::Space => self.space(),
+    fn words(&mut self, start: usize, mut cue: Cue, until: usize) -> (usize, Cue, Option<usize>) {
+        let text = self.o.text;
+        // Everything before `end` stays; the next word may begin one space behind it.
+        let (mut end, mut from) = (start, start);
+        let token = loop {
+            let chunk = chunk(text, from);
+            let marks = non_letters(chunk);
+            let bits = marks.trailing_zeros() & !7;
+            let mut word_end = from + bits as usize / 8;
+            let meaning = match bits {
+                0 => break (from == start).then_some(start),
+                64 => {
+                    word_end += leading_letters(text, word_end);
+                    words::meaning_from(chunk, part(text, from, word_end))
+                }
+                _ => words::short_meaning(chunk, bits),
+            };
+            let next = at(text, word_end);
+            // Most words say nothing.
+            if next == b' ' && meaning == Meaning::Plain && word_end - from <= LONGEST_WORD {
+                cue = Cue::None;
+                end = word_end;
+                from = end + 1;
+                if from >= until {
+                    break None;
+                }
+                continue;
+            }
+            if meaning == Meaning::DayOrMonth || word_end - from > LONGEST_WORD {
+                break Some(word_end);
+            }
+            let colon = next == b':' && self.is_plain_colon(word_end);
+            if !colon && !ends_word(next) {
+                break Some(word_end);
+            }
+            cue = meaning.cue_after(cue);
+            end = word_end + usize::from(colon);
+            if is_mark(next) {
+                end += 1;
+                cue = Cue::None;
+            }
+            from = end + usize::from(at(text, end) == b' ');
+            if from >= until || cue.awaits_name() {
+                break None;
+            }
+        };
+        if end > start {
+            self.o.end_white_space();
+        }
+        if from > end && !swallows_space(at(text, from)) {
+            end = from;
+        }
+        (end, cue, token)
+    }
+
+    /// Reads what is neither words nor a plain mark.
+    #[inline]
+    fn step(&mut self, byte: u8, class: Class) {
+        match class {
+            Class::Space => self.o.blank(self.o.at + spaces(self.o.text, self.o.at)),
             Class::Joint if byte == b'-' && self.starts_negative_number() => {
                 self.token_with_digit(self.o.at + 1);
             }
@@ -115,54 +253,13 @@ impl Scan<'_> {
             Class::Equals if self.o.is_glued() && self.is_pair(self.o.at) => {
                 self.pair(self.o.at, self.o.at);
             }
-            Class::Joint | Class::Equals | Class::Other => self.punctuation(),
+            _ => self.punctuation(),
         }
     }
 
-    /// White space becomes one space. The common case, one space between two words, costs nothing.
-    #[inline]
-    fn space(&mut self) {
-        let next = at(self.o.text, self.o.at + 1);
-        let plain = at(self.o.text, self.o.at) == b' '
-            && self.o.at > 0
-            && !matches!(class(next), Class::Space | Class::CloseBracket);
-        if plain {
-            self.o.keep_space();
-        } else {
-            self.o.blank(self.o.at + spaces(self.o.text, self.o.at));
-        }
-    }
-
-    /// Words of letters, with one space behind each: most of a line. Nothing but their meaning
-    /// counts, unless a name is awaited; a word that may be more is read as a token.
-    fn words(&mut self) {
-        let text = self.o.text;
-        let (start, until) = (self.o.at, self.o.until());
-        let (mut end, mut cue) = (start, self.cue);
-        let mut letters = None;
-        while end < until {
-            let Some(word) = Word::read(text, end) else { break };
-            letters = Some(word.end);
-            if !word.is_plain(end) || cue.awaits_name() || self.after_time() {
-                break;
-            }
-            let Some(space) = gap_behind(text, word.end) else { break };
-            end = word.end + space;
-            // Most words say nothing.
-            cue = match word.meaning {
-                Meaning::Plain => Cue::None,
-                meaning => meaning.cue_after(cue),
-            };
-            if space == 0 {
-                break;
-            }
-        }
-        if end == start {
-            let letters = letters.unwrap_or_else(|| start + leading_letters(text, start));
-            return self.token(start, letters);
-        }
-        self.keep(end);
-        self.cue = cue;
+    /// A colon behind a word that is neither part of an address nor the key of a secret.
+    fn is_plain_colon(&self, colon: usize) -> bool {
+        at(self.o.text, colon + 1) == b' ' && !words::may_end_secret(at(self.o.text, colon - 1))
     }
 
     /// Reads the token that begins here with the letters up to `letters`.
@@ -170,6 +267,52 @@ impl Scan<'_> {
         let seen = if letters > start { LETTER } else { 0 };
         let (end, seen) = self.rest_of_token(start, letters, seen);
         self.read_token(start, end, seen);
+    }
+
+    /// A token that begins with a digit. Plain numbers, times and addresses are told by their first
+    /// bytes, if the words before them promise nothing.
+    fn number(&mut self) {
+        let (text, start) = (self.o.text, self.o.at);
+        let digits = before_mark(non_digits(chunk(text, start)));
+        let end = start + digits;
+        let next = at(text, end);
+        if matches!(self.cue, Cue::None | Cue::Auth)
+            && let Some((mask, end)) = self.plain_value(start, digits, next)
+        {
+            return self.mask(mask, end);
+        }
+        self.token_with_digit(start);
+    }
+
+    /// What the token at `start` is that begins with so many digits, if its first bytes tell.
+    #[inline]
+    fn plain_value(&self, start: usize, digits: usize, next: u8) -> Option<(Mask, usize)> {
+        let text = self.o.text;
+        let after_time = self.after_time();
+        let value = match next {
+            b':' if digits <= 2 => (Mask::Time, value::time(text, start)?),
+            _ if after_time => return None,
+            b'-' | b'/' => (Mask::Time, value::date_time(text, start)?),
+            b'.' => match value::ipv4(text, start) {
+                Some(end) => (Mask::Ip, value::with_port(text, end)),
+                None => (Mask::Time, value::date_time(text, start)?),
+            },
+            _ if digits == 8 => return None,
+            _ if class(next) == Class::Space => {
+                let end = start + digits;
+                if digits == 1 && at(text, start) == b'0' && self.failures_follow(end) {
+                    return None;
+                }
+                return Some(self.spaced_unit(end).unwrap_or((Mask::Number, end)));
+            }
+            _ => (Mask::Number, start + digits),
+        };
+        // Behind a date a colon may begin what makes a URL of it.
+        let ends = match at(text, value.1) {
+            b':' => value.0 == Mask::Time && at(text, value.1 + 1) != b'/',
+            behind => ends_word(behind),
+        };
+        ends.then_some(value)
     }
 
     /// Reads the token whose first digit is at `from`; `self.o.at` may be a sign before it.
@@ -204,8 +347,10 @@ impl Scan<'_> {
             seen |= kind;
             end += 1;
         }
-        while end > from && class(at(text, end - 1)) == Class::Joint {
-            end -= 1;
+        if seen & JOINT != 0 {
+            while end > from && class(at(text, end - 1)) == Class::Joint {
+                end -= 1;
+            }
         }
         (end, seen)
     }
@@ -316,7 +461,7 @@ impl Scan<'_> {
         match self.cue {
             Cue::Status | Cue::Request if is_status(token) => Cued::Masked(match at(token, 0) {
                 b'1'..=b'4' if self.cue == Cue::Request => Mask::Status,
-                class => Mask::StatusClass(class - b'0'),
+                class => Mask::status_class(class),
             }),
             Cue::Exit | Cue::Failures if token == b"0" => Cued::Kept,
             Cue::Exit
@@ -338,9 +483,19 @@ impl Scan<'_> {
 
     /// `93.0 KB`, `20 ms`: the unit is part of the value.
     fn spaced_unit(&self, end: usize) -> Option<(Mask, usize)> {
-        if at(self.o.text, end) != b' ' && spaces(self.o.text, end) == 0 {
+        let first = match at(self.o.text, end) {
+            b' ' => at(self.o.text, end + 1),
+            _ => at(self.o.text, end + spaces(self.o.text, end)),
+        };
+        // Behind more than one space the first byte says nothing.
+        if !words::may_begin_unit(first) && class(first) != Class::Space {
             return None;
         }
+        self.unit_behind(end)
+    }
+
+    #[inline(never)]
+    fn unit_behind(&self, end: usize) -> Option<(Mask, usize)> {
         let (from, to) = self.next_word(end)?;
         let word = part(self.o.text, from, to);
         let mask = match words::unit(word)? {
@@ -374,6 +529,7 @@ impl Scan<'_> {
         }
         let list = self.o.at + 1;
         if at(self.o.text, self.o.at) == b'['
+            && !one_word_follows(self.o.text, list)
             && let Some(close) = word_list_end(self.o.text, list)
         {
             self.keep_mark();
@@ -407,7 +563,7 @@ impl Scan<'_> {
     #[inline(never)]
     fn existing_mask(&mut self) {
         match Mask::starting(part(self.o.text, self.o.at, self.o.text.len())) {
-            Some(mask) => self.mask(mask, self.o.at + mask.text().len()),
+            Some(mask) => self.mask(mask, self.o.at + mask.length()),
             None => self.punctuation(),
         }
     }
@@ -444,57 +600,25 @@ impl Scan<'_> {
     }
 }
 
-/// A word of letters.
-struct Word {
-    end: usize,
-    meaning: Meaning,
-}
-
-impl Word {
-    #[inline]
-    fn read(text: &[u8], start: usize) -> Option<Self> {
-        let chunk = chunk(text, start)?;
-        let letters = letters_in(chunk);
-        let mut end = start + letters;
-        if letters < 8 {
-            return Some(Self { end, meaning: words::short_meaning(chunk, letters) });
-        }
-        end += leading_letters(text, end);
-        Some(Self { end, meaning: words::meaning(text, start, end) })
-    }
-
-    /// It is no value, whatever stands before or behind it.
-    #[inline]
-    fn is_plain(&self, start: usize) -> bool {
-        let length = self.end - start;
-        length > 0 && length <= LONGEST_WORD && self.meaning != Meaning::DayOrMonth
-    }
-}
-
-/// How many spaces stand behind a word, 0 or 1, if what follows does not matter to the word and no
-/// more than to copy the space is to be done.
-#[inline]
-fn gap_behind(text: &[u8], end: usize) -> Option<usize> {
-    let next = at(text, end);
-    if next != b' ' {
-        return ends_word(next).then_some(0);
-    }
-    let behind = class(at(text, end + 1));
-    (!matches!(behind, Class::Space | Class::CloseBracket)).then_some(1)
-}
-
 fn is_status(token: &[u8]) -> bool {
     token.len() == 3 && matches!(at(token, 0), b'1'..=b'5') && token.iter().all(u8::is_ascii_digit)
 }
 
+/// Whether the bracket closes behind a word or a number: the common case, and no list.
+#[inline]
+fn one_word_follows(text: &[u8], from: usize) -> bool {
+    let chunk = chunk(text, from);
+    let word = before_mark(non_letters(chunk)).max(before_mark(non_digits(chunk)));
+    at(text, from + word) == b']'
+}
+
 /// Where the bracket closes around `a, b, c`: at least two items of one word each.
 fn word_list_end(text: &[u8], from: usize) -> Option<usize> {
-    let is_item = |b: u8| in_token(b) || matches!(b, b':' | b'/' | b'@' | b'*');
     let mut end = from;
     let mut items = 0;
     loop {
         end += spaces(text, end);
-        let item = run(text, end, is_item);
+        let item = run(text, end, in_list_item);
         end += item;
         end += spaces(text, end);
         items += 1;

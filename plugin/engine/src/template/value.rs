@@ -1,6 +1,8 @@
 //! What a token with a digit in it is: a time, an address, a number, an id, or a word after all.
 
-use super::chars::{DIGIT, DOT, at, digits, in_token, in_word, part, run};
+use super::chars::{
+    DIGIT, DOT, at, chunk, digits, each, in_token, in_word, mark, non_digits, part, run,
+};
 use super::words::{self, Unit};
 
 /// What stands in the template for a value.
@@ -27,66 +29,99 @@ pub(super) enum Mask {
     NonZero,
     /// The status of a request that the server answered as it should: 1xx to 4xx in an access log.
     Status,
-    /// The class of an HTTP status, 1 to 5.
-    StatusClass(u8),
+    // The class of an HTTP status.
+    Status1xx,
+    Status2xx,
+    Status3xx,
+    Status4xx,
+    Status5xx,
 }
 
+/// Every mask, in the order of the enum, and its text.
+const MASKS: [(Mask, &str); 21] = [
+    (Mask::Any, "<*>"),
+    (Mask::Number, "<num>"),
+    (Mask::Size, "<size>"),
+    (Mask::Duration, "<dur>"),
+    (Mask::Time, "<time>"),
+    (Mask::Ip, "<ip>"),
+    (Mask::Mac, "<mac>"),
+    (Mask::Host, "<host>"),
+    (Mask::Email, "<email>"),
+    (Mask::Url, "<url>"),
+    (Mask::Path, "<path>"),
+    (Mask::Uuid, "<uuid>"),
+    (Mask::Hex, "<hex>"),
+    (Mask::Id, "<id>"),
+    (Mask::NonZero, "<nonzero>"),
+    (Mask::Status, "<status>"),
+    (Mask::Status1xx, "<1xx>"),
+    (Mask::Status2xx, "<2xx>"),
+    (Mask::Status3xx, "<3xx>"),
+    (Mask::Status4xx, "<4xx>"),
+    (Mask::Status5xx, "<5xx>"),
+];
+
+/// A mask is written as this many bytes, of which its length counts: one store of a fixed size.
+pub(super) const LONGEST_MASK: usize = 16;
+
+static PADDED: [[u8; LONGEST_MASK]; MASKS.len()] = {
+    let mut padded = [[0; LONGEST_MASK]; MASKS.len()];
+    let mut mask = 0;
+    while mask < MASKS.len() {
+        assert!(MASKS[mask].0 as usize == mask, "the order of the enum");
+        let text = MASKS[mask].1.as_bytes();
+        padded[mask].split_at_mut(text.len()).0.copy_from_slice(text);
+        mask += 1;
+    }
+    padded
+};
+
+static LENGTHS: [u8; MASKS.len()] = {
+    let mut lengths = [0; MASKS.len()];
+    let mut mask = 0;
+    while mask < MASKS.len() {
+        lengths[mask] = MASKS[mask].1.len() as u8;
+        mask += 1;
+    }
+    lengths
+};
+
 impl Mask {
-    pub(super) const fn text(self) -> &'static str {
-        match self {
-            Self::Any => "<*>",
-            Self::Number => "<num>",
-            Self::Size => "<size>",
-            Self::Duration => "<dur>",
-            Self::Time => "<time>",
-            Self::Ip => "<ip>",
-            Self::Mac => "<mac>",
-            Self::Host => "<host>",
-            Self::Email => "<email>",
-            Self::Url => "<url>",
-            Self::Path => "<path>",
-            Self::Uuid => "<uuid>",
-            Self::Hex => "<hex>",
-            Self::Id => "<id>",
-            Self::NonZero => "<nonzero>",
-            Self::Status => "<status>",
-            Self::StatusClass(1) => "<1xx>",
-            Self::StatusClass(2) => "<2xx>",
-            Self::StatusClass(3) => "<3xx>",
-            Self::StatusClass(4) => "<4xx>",
-            Self::StatusClass(_) => "<5xx>",
+    /// The text, with zeros behind it.
+    #[inline]
+    pub(super) fn padded(self) -> &'static [u8; LONGEST_MASK] {
+        &PADDED[self as usize]
+    }
+
+    /// How long the text is.
+    #[inline]
+    pub(super) fn length(self) -> usize {
+        usize::from(LENGTHS[self as usize])
+    }
+
+    pub(super) fn status_class(class: u8) -> Self {
+        match class {
+            b'1' => Self::Status1xx,
+            b'2' => Self::Status2xx,
+            b'3' => Self::Status3xx,
+            b'4' => Self::Status4xx,
+            _ => Self::Status5xx,
         }
     }
 
     /// The mask that `text` begins with: templates are masked again when they are loaded.
+    #[inline]
     pub(super) fn starting(text: &[u8]) -> Option<Self> {
-        const ALL: [Mask; 21] = [
-            Mask::Any,
-            Mask::Number,
-            Mask::Size,
-            Mask::Duration,
-            Mask::Time,
-            Mask::Ip,
-            Mask::Mac,
-            Mask::Host,
-            Mask::Email,
-            Mask::Url,
-            Mask::Path,
-            Mask::Uuid,
-            Mask::Hex,
-            Mask::Id,
-            Mask::NonZero,
-            Mask::Status,
-            Mask::StatusClass(1),
-            Mask::StatusClass(2),
-            Mask::StatusClass(3),
-            Mask::StatusClass(4),
-            Mask::StatusClass(5),
-        ];
         if text.first() != Some(&b'<') {
             return None;
         }
-        ALL.into_iter().find(|mask| text.starts_with(mask.text().as_bytes()))
+        Self::behind_angle(text)
+    }
+
+    #[inline(never)]
+    fn behind_angle(text: &[u8]) -> Option<Self> {
+        MASKS.iter().find(|(_, name)| text.starts_with(name.as_bytes())).map(|(mask, _)| *mask)
     }
 }
 
@@ -336,9 +371,10 @@ pub(super) fn colon_address(text: &[u8], start: usize) -> Option<(Mask, usize)> 
 }
 
 /// A date, a time of day, or both, as loggers and standards write them.
+#[inline(never)]
 pub(super) fn date_time(text: &[u8], start: usize) -> Option<usize> {
     let Some(date) = date(text, start) else {
-        return time_of_day(text, start).filter(|end| ends_value(text, *end));
+        return time(text, start);
     };
     let glued = match at(text, date) {
         b'T' | b't' | b' ' | b'_' | b'-' | b':' => time_of_day(text, date + 1),
@@ -348,13 +384,32 @@ pub(super) fn date_time(text: &[u8], start: usize) -> Option<usize> {
     ends_value(text, end).then_some(end)
 }
 
+/// A time of day.
+pub(super) fn time(text: &[u8], start: usize) -> Option<usize> {
+    time_of_day(text, start).filter(|end| ends_value(text, *end))
+}
+
 fn ends_value(text: &[u8], end: usize) -> bool {
     !in_word(at(text, end))
 }
 
-/// `2026-11-23`, `2026/11/23`, `26/11/23`, `23.11.2026`, `23/Nov/2026`, `23-Nov-2026`,
-/// `20261123-` before a time.
+/// `2026-11-23` and other forms.
 fn date(text: &[u8], start: usize) -> Option<usize> {
+    let chunk = chunk(text, start);
+    let (first, second) = (chunk >> 32 & 0xff, chunk >> 56);
+    let is_iso = non_digits(chunk) == mark(4) | mark(7)
+        && first == second
+        && matches!(first as u8, b'-' | b'/');
+    if !is_iso {
+        return other_date(text, start);
+    }
+    let day = digits(text, start + 8);
+    matches!(day, 1 | 2).then_some(start + 8 + day)
+}
+
+/// `2026.1.23`, `26/11/23`, `23.11.2026`, `23/Nov/2026`, `23-Nov-2026`, `20261123-` before a time.
+#[inline(never)]
+fn other_date(text: &[u8], start: usize) -> Option<usize> {
     let first = digits(text, start);
     let separator = at(text, start + first);
     if first == 8 && matches!(separator, b'-' | b'T') {
@@ -388,7 +443,19 @@ fn date(text: &[u8], start: usize) -> Option<usize> {
 }
 
 /// `18:06:18`, `18:06:18,045`, `18:06:18.045Z`, `18:06:18+02:00`, `18:06`.
+#[inline(never)]
 fn time_of_day(text: &[u8], start: usize) -> Option<usize> {
+    let chunk = chunk(text, start);
+    let colons = 0xff << 16 | 0xff << 40;
+    let is_clock = non_digits(chunk) == mark(2) | mark(5)
+        && chunk & colons == each(b':') & colons
+        && !at(text, start + 8).is_ascii_digit();
+    if is_clock { Some(behind_seconds(text, start + 8)) } else { other_time(text, start) }
+}
+
+/// `8:06:18`, `18:06`.
+#[inline(never)]
+fn other_time(text: &[u8], start: usize) -> Option<usize> {
     let hours = digits(text, start);
     if !(1..=2).contains(&hours) || at(text, start + hours) != b':' {
         return None;
@@ -397,18 +464,27 @@ fn time_of_day(text: &[u8], start: usize) -> Option<usize> {
     if digits(text, minutes_at) != 2 {
         return None;
     }
-    let mut end = minutes_at + 2;
+    let end = minutes_at + 2;
     if at(text, end) == b':' && digits(text, end + 1) == 2 {
-        end += 3;
-        if matches!(at(text, end), b'.' | b',' | b':') && digits(text, end + 1) > 0 {
-            end += 1 + digits(text, end + 1);
-        }
+        Some(behind_seconds(text, end + 3))
     } else if hours != 2 || at(text, end) == b':' {
-        return None;
+        None
+    } else {
+        Some(with_zone(text, end))
     }
-    Some(with_zone(text, end))
 }
 
+/// Fractions of a second and a zone belong to the time.
+#[inline]
+fn behind_seconds(text: &[u8], end: usize) -> usize {
+    let fraction = match at(text, end) {
+        b'.' | b',' | b':' => digits(text, end + 1),
+        _ => 0,
+    };
+    with_zone(text, if fraction > 0 { end + 1 + fraction } else { end })
+}
+
+#[inline]
 fn with_zone(text: &[u8], end: usize) -> usize {
     match at(text, end) {
         b'Z' | b'z' if !in_word(at(text, end + 1)) => end + 1,

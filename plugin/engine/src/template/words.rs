@@ -1,7 +1,7 @@
 //! The words that tell the scanner what the next value is. General English and log vocabulary;
 //! nothing here belongs to one system.
 
-use super::chars::chunk;
+use super::chars::{chunk, each};
 
 /// What the words just read promise about the value that comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,34 +42,71 @@ const fn key(word: &[u8]) -> u64 {
     packed
 }
 
-macro_rules! keys {
-    ($($word:literal),* $(,)?) => { [$(key($word)),*] };
-}
-
-/// Packs and sorts words when compiled, for a binary search.
-const fn sorted<const N: usize>(mut packed: [u64; N]) -> [u64; N] {
-    let mut i = 1;
-    while i < N {
-        let mut j = i;
-        while j > 0 && packed[j - 1] > packed[j] {
-            let swap = packed[j];
-            packed[j] = packed[j - 1];
-            packed[j - 1] = swap;
-            j -= 1;
+/// What [`key`] gives for a word of at most eight letters, in fewer steps.
+#[inline]
+fn pack(word: &[u8]) -> u64 {
+    let packed = match (word.first_chunk::<4>(), word.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let shift = 8 * (word.len() as u32).saturating_sub(4);
+            let last = u64::from(u32::from_le_bytes(*last));
+            u64::from(u32::from_le_bytes(*first)) | last << (shift & 63)
         }
-        i += 1;
-    }
-    packed
+        _ => word.iter().rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte)),
+    };
+    lower_case(packed, (8 * word.len() as u32).min(64))
 }
 
-/// A set of words of at most eight letters each.
-struct Words(&'static [u64]);
+/// The first bytes of a chunk, lower-cased; `bits` is eight for each, and not 0.
+#[inline]
+fn lower_case(chunk: u64, bits: u32) -> u64 {
+    (chunk | each(0x20)) & u64::MAX >> (64u32.wrapping_sub(bits) & 63)
+}
 
-impl Words {
+/// A set of words of at most eight letters each: open addressing, filled when compiled.
+struct Words<const SLOTS: usize>([u64; SLOTS]);
+
+impl<const SLOTS: usize> Words<SLOTS> {
+    const fn new(words: &[&[u8]]) -> Self {
+        assert!(SLOTS.is_power_of_two() && SLOTS >= 2 * words.len());
+        let mut slots = [0; SLOTS];
+        let mut word = 0;
+        while word < words.len() {
+            assert!(words[word].len() <= 8);
+            let packed = key(words[word]);
+            let mut slot = Self::slot(packed);
+            while slots[slot] != 0 {
+                slot = (slot + 1) % SLOTS;
+            }
+            slots[slot] = packed;
+            word += 1;
+        }
+        Self(slots)
+    }
+
+    const fn slot(packed: u64) -> usize {
+        (packed.wrapping_mul(SPREAD) >> (64 - SLOTS.trailing_zeros())) as usize % SLOTS
+    }
+
+    #[inline]
     fn contains(&self, word: &[u8]) -> bool {
-        !word.is_empty() && word.len() <= 8 && self.0.binary_search(&key(word)).is_ok()
+        !word.is_empty() && word.len() <= 8 && self.has(pack(word))
+    }
+
+    #[inline]
+    fn has(&self, packed: u64) -> bool {
+        let mut slot = Self::slot(packed);
+        loop {
+            match self.0[slot] {
+                0 => return false,
+                known if known == packed => return true,
+                _ => slot = (slot + 1) % SLOTS,
+            }
+        }
     }
 }
+
+/// Spreads the words over a table; no two words of [`WORDS`] fall into the same slot.
+const SPREAD: u64 = 0x8495_3f6a_e8d9_8d73;
 
 /// What a word says beside itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,36 +152,30 @@ pub(super) fn cue_after(key: &[u8]) -> Cue {
 /// What the word `text[start..end]` says. One look into a table for words of up to eight letters.
 #[inline]
 pub(super) fn meaning(text: &[u8], start: usize, end: usize) -> Meaning {
-    let length = end - start;
-    if length > 8 {
-        return long_meaning(text.get(start..end).unwrap_or_default());
-    }
-    // Eight bytes at once where the text has them: the common case.
-    match chunk(text, start) {
-        Some(chunk) => short_meaning(chunk, length),
-        None => packed_meaning(key(text.get(start..end).unwrap_or_default())),
+    match end - start {
+        0 => Meaning::Plain,
+        length @ 1..=8 => short_meaning(chunk(text, start), 8 * length as u32),
+        _ => long_meaning(text.get(start..end).unwrap_or_default()),
     }
 }
 
-/// What the word says that is the first `length` letters, 1 to 8, of a chunk of text.
+/// What the word of eight letters or more says that begins with a chunk.
 #[inline]
-pub(super) fn short_meaning(chunk: u64, length: usize) -> Meaning {
-    let mask = u64::MAX >> ((64 - 8 * length as u32) & 63);
-    packed_meaning((chunk | 0x2020_2020_2020_2020) & mask)
+pub(super) fn meaning_from(chunk: u64, word: &[u8]) -> Meaning {
+    if word.len() == 8 { short_meaning(chunk, 64) } else { long_meaning(word) }
 }
 
+/// What the word says whose letters are the first bytes of a chunk, `bits` of it.
 #[inline]
-fn packed_meaning(packed: u64) -> Meaning {
-    let mut slot = slot(packed);
-    loop {
-        match MEANINGS[slot] {
-            (0, _) => return Meaning::Plain,
-            (known, meaning) if known == packed => return meaning,
-            _ => slot = (slot + 1) % SLOTS,
-        }
+pub(super) fn short_meaning(chunk: u64, bits: u32) -> Meaning {
+    let packed = lower_case(chunk, bits);
+    match MEANINGS[slot(packed)] {
+        (known, meaning) if known == packed => meaning,
+        _ => Meaning::Plain,
     }
 }
 
+#[inline(never)]
 fn long_meaning(word: &[u8]) -> Meaning {
     match word {
         b"publickey" | b"hostbased" | b"authentication" | b"keyboard-interactive" => {
@@ -159,22 +190,18 @@ fn long_meaning(word: &[u8]) -> Meaning {
     }
 }
 
-const SLOTS: usize = 256;
-
 const fn slot(packed: u64) -> usize {
-    (packed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
+    (packed.wrapping_mul(SPREAD) >> 56) as usize
 }
 
-/// Open addressing, filled when compiled; a quarter full.
-static MEANINGS: [(u64, Meaning); SLOTS] = {
-    let mut table = [(0, Meaning::Plain); SLOTS];
+/// One slot for each word, filled when compiled; a quarter full.
+static MEANINGS: [(u64, Meaning); 256] = {
+    let mut table = [(0, Meaning::Plain); 256];
     let mut word = 0;
     while word < WORDS.len() {
         let packed = key(WORDS[word].0);
-        let mut place = slot(packed);
-        while table[place].0 != 0 {
-            place = (place + 1) % SLOTS;
-        }
+        let place = slot(packed);
+        assert!(table[place].0 == 0, "choose another SPREAD");
         table[place] = (packed, WORDS[word].1);
         word += 1;
     }
@@ -247,7 +274,7 @@ const WORDS: [(&[u8], Meaning); 58] = {
 
 /// A noun that counts failures: `0 errors` and `failed=0` differ in meaning from `3 errors`.
 pub(super) fn counts_failures(word: &[u8]) -> bool {
-    static WORDS: Words = Words(&sorted(keys![
+    static WORDS: Words<64> = Words::new(&[
         b"error",
         b"errors",
         b"failure",
@@ -264,13 +291,13 @@ pub(super) fn counts_failures(word: &[u8]) -> bool {
         b"problems",
         b"issues",
         b"defects",
-    ]));
+    ]);
     WORDS.contains(word)
 }
 
 /// Follows `user` without being a name: `user session closed`, `user not found`.
 pub(super) fn not_a_name(word: &[u8]) -> bool {
-    static SHORT: Words = Words(&sorted(keys![
+    static SHORT: Words<512> = Words::new(&[
         b"a",
         b"account",
         b"accounts",
@@ -369,7 +396,7 @@ pub(super) fn not_a_name(word: &[u8]) -> bool {
         b"updated",
         b"was",
         b"with",
-    ]));
+    ]);
     const LONG: [&[u8]; 8] = [
         b"accessible",
         b"authenticated",
@@ -385,16 +412,16 @@ pub(super) fn not_a_name(word: &[u8]) -> bool {
 
 /// May stand right behind a name: `user alice from …`, `for alice by …`.
 pub(super) fn follows_a_name(word: &[u8]) -> bool {
-    static WORDS: Words = Words(&sorted(keys![
+    static WORDS: Words<64> = Words::new(&[
         b"from", b"by", b"at", b"on", b"via", b"with", b"using", b"logged", b"port", b"in", b"to",
         b"for", b"has", b"is", b"was", b"signed",
-    ]));
+    ]);
     WORDS.contains(word)
 }
 
 /// A severity, which is no host name although it follows the time.
 pub(super) fn is_level(word: &[u8]) -> bool {
-    static WORDS: Words = Words(&sorted(keys![
+    static WORDS: Words<64> = Words::new(&[
         b"trace",
         b"debug",
         b"info",
@@ -415,7 +442,7 @@ pub(super) fn is_level(word: &[u8]) -> bool {
         b"verbose",
         b"panic",
         b"config",
-    ]));
+    ]);
     WORDS.contains(word)
 }
 
@@ -431,7 +458,7 @@ pub(super) enum Worth {
 }
 
 pub(super) fn worth(name: &[u8]) -> Worth {
-    static TEXT: Words = Words(&sorted(keys![
+    static TEXT: Words<256> = Words::new(&[
         b"action",
         b"alert",
         b"category",
@@ -478,7 +505,7 @@ pub(super) fn worth(name: &[u8]) -> Worth {
         b"type",
         b"verb",
         b"warning",
-    ]));
+    ]);
     const LONG_TEXT: [&[u8]; 14] = [
         b"status_code",
         b"statusCode",
@@ -518,7 +545,7 @@ fn last_word(name: &[u8]) -> &[u8] {
 
 /// The last word of keys whose value decides the meaning, whatever stands before it.
 fn decides(word: &[u8]) -> bool {
-    static WORDS: Words = Words(&sorted(keys![
+    static WORDS: Words<64> = Words::new(&[
         b"message",
         b"msg",
         b"error",
@@ -535,8 +562,26 @@ fn decides(word: &[u8]) -> bool {
         b"action",
         b"op",
         b"method",
-    ]));
+    ]);
     WORDS.contains(word) || word.eq_ignore_ascii_case(b"exception")
+}
+
+/// Every key of a secret ends in one of these letters: most names do not.
+#[inline]
+pub(super) fn may_end_secret(last: u8) -> bool {
+    const LETTERS: u32 = letters(b"detnyl");
+    last & 0x40 != 0 && LETTERS >> (last & 0x1f) & 1 != 0
+}
+
+/// A bit for each letter of `set`, in upper or lower case.
+const fn letters(set: &[u8]) -> u32 {
+    let mut bits = 0;
+    let mut i = 0;
+    while i < set.len() {
+        bits |= 1 << (set[i] & 0x1f);
+        i += 1;
+    }
+    bits
 }
 
 /// A key whose value is a secret, in the usual spellings (`api_key`, `X-Auth-Token`, `dbPassword`).
@@ -552,8 +597,7 @@ pub(super) fn is_secret(name: &[u8]) -> bool {
         b"api_key",
         b"credential",
     ];
-    // Every mark and both names end in one of these letters: most names do not.
-    if !matches!(name.last().map(|b| b | 0x20), Some(b'd' | b'e' | b't' | b'n' | b'y' | b'l')) {
+    if !name.last().is_some_and(|b| may_end_secret(*b)) {
         return false;
     }
     let lower = |b: &u8| b.to_ascii_lowercase();
@@ -573,7 +617,7 @@ pub(super) fn last_part(name: &[u8]) -> &[u8] {
 
 /// Technical terms with a digit in them: part of the wording, not a value.
 pub(super) fn is_term(token: &[u8]) -> bool {
-    static TERMS: Words = Words(&sorted(keys![
+    static TERMS: Words<256> = Words::new(&[
         b"ssh1", b"ssh2", b"http1", b"http2", b"http3", b"h2", b"h2c", b"h3", b"ipv4", b"ipv6",
         b"ip4", b"ip6", b"tcp4", b"tcp6", b"udp4", b"udp6", b"inet6", b"icmp6", b"icmpv6",
         b"dhcp4", b"dhcp6", b"dhcpv6", b"sha1", b"sha2", b"sha256", b"sha384", b"sha512", b"md4",
@@ -581,24 +625,24 @@ pub(super) fn is_term(token: &[u8]) -> bool {
         b"x86", b"x64", b"i386", b"i686", b"amd64", b"arm64", b"win32", b"ext2", b"ext3", b"ext4",
         b"nfs3", b"nfs4", b"nfsv3", b"nfsv4", b"smb1", b"smb2", b"smb3", b"ntlmv1", b"ntlmv2",
         b"oauth2", b"log4j", b"s3", b"ec2", b"k8s", b"i18n", b"ipv6cp", b"x509",
-    ]));
+    ]);
     TERMS.contains(token)
 }
 
 /// A data file by its extension. Source files (`main.go:42`) stay: they name the code, not a value.
 pub(super) fn is_data_extension(extension: &[u8]) -> bool {
-    static WORDS: Words = Words(&sorted(keys![
+    static WORDS: Words<256> = Words::new(&[
         b"conf", b"cfg", b"cnf", b"ini", b"log", b"txt", b"xml", b"json", b"yml", b"yaml", b"toml",
         b"csv", b"tsv", b"jar", b"war", b"zip", b"gz", b"tgz", b"tar", b"bz2", b"xz", b"sql",
         b"db", b"dat", b"bin", b"tmp", b"bak", b"pid", b"sock", b"lock", b"pem", b"crt", b"cer",
         b"key", b"so", b"dll", b"exe", b"html", b"htm", b"png", b"jpg", b"pdf", b"xlsx", b"docx",
-    ]));
+    ]);
     WORDS.contains(extension)
 }
 
 /// Ends a host name that has no digit in it (`mail.example.com`, `db.prod.internal`).
 pub(super) fn is_host_ending(label: &[u8]) -> bool {
-    static WORDS: Words = Words(&sorted(keys![
+    static WORDS: Words<128> = Words::new(&[
         b"com",
         b"net",
         b"org",
@@ -627,7 +671,7 @@ pub(super) fn is_host_ending(label: &[u8]) -> bool {
         b"lan",
         b"corp",
         b"example",
-    ]));
+    ]);
     WORDS.contains(label)
 }
 
@@ -638,17 +682,24 @@ pub(super) enum Unit {
     Time,
 }
 
+/// Whether a unit may begin with this byte: most words are none.
+#[inline]
+pub(super) fn may_begin_unit(first: u8) -> bool {
+    const LETTERS: u32 = letters(b"bkmgtpnush");
+    first >= 0x80 || first & 0x40 != 0 && LETTERS >> (first & 0x1f) & 1 != 0
+}
+
 pub(super) fn unit(word: &[u8]) -> Option<Unit> {
     if word.len() > 4 {
         return None;
     }
-    static BYTES: Words = Words(&sorted(keys![
+    static BYTES: Words<128> = Words::new(&[
         b"b", b"k", b"m", b"g", b"t", b"kb", b"mb", b"gb", b"tb", b"pb", b"kib", b"mib", b"gib",
         b"tib", b"ki", b"mi", b"gi", b"ti", b"kbit", b"mbit", b"kbps", b"mbps", b"gbps",
-    ]));
-    static TIME: Words = Words(&sorted(keys![
+    ]);
+    static TIME: Words<64> = Words::new(&[
         b"ns", b"us", b"ms", b"s", b"sec", b"secs", b"msec", b"min", b"mins", b"h", b"hr", b"hrs",
-    ]));
+    ]);
     if BYTES.contains(word) {
         Some(Unit::Bytes)
     } else if TIME.contains(word) || word == "µs".as_bytes() || word == "μs".as_bytes() {
