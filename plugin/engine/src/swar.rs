@@ -31,6 +31,27 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
         && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
+/// Writes `text` to `out` with every ASCII digit as `0`.
+pub(crate) fn blind(text: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let (chunks, tail) = text.as_chunks::<8>();
+    for chunk in chunks {
+        let word = u64::from_le_bytes(*chunk);
+        let low_nibbles = (digits(word) >> 7) * 0x0f;
+        out.extend_from_slice(&(word & !low_nibbles).to_le_bytes());
+    }
+    out.extend(tail.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }));
+}
+
+/// Sets the top bit of bytes that are ASCII digits, and no other.
+#[inline]
+fn digits(word: u64) -> u64 {
+    let low = word & !TOPS;
+    let from_0 = low + ONES * u64::from(0x80 - b'0');
+    let beyond_9 = low + ONES * u64::from(0x7f - b'9');
+    from_0 & !beyond_9 & !word & TOPS
+}
+
 #[inline]
 fn next(
     text: &[u8],
@@ -82,6 +103,14 @@ mod tests {
             prop_assert_eq!(next_special(&text, from), first(special));
             let not_plain = |b| b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f;
             prop_assert_eq!(next_not_plain(&text, from), first(not_plain));
+        }
+
+        #[test]
+        fn blind_texts_differ_in_digits_alone(text in "[ -~é]{0,40}") {
+            let mut out = Vec::new();
+            blind(text.as_bytes(), &mut out);
+            let zero = |b: u8| if b.is_ascii_digit() { b'0' } else { b };
+            prop_assert_eq!(out, text.bytes().map(zero).collect::<Vec<_>>());
         }
 
         #[test]
