@@ -1,13 +1,13 @@
 //! The filter before the automata: which rules can match a message at all.
 //!
-//! A rule is a candidate when one of the literals that every match of it must hold is in the
+//! A part of a rule is a candidate when one of the literals that every match of it must hold is in the
 //! message. Most bytes need not be looked at for that: wherever a literal of `n` bytes stands, one
 //! place that is a multiple of `n - k + 1` has `k` bytes of it (a *gram*) behind it. So the message is
 //! sampled at such places only, and where a sample is the gram of no literal nothing more is done.
 //! Where a literal is very short, long literals and short ones have a pass each.
 //!
 //! The section in the file, in words: the two passes, then spans (from the start of the section) of
-//! the literals' texts, their owners and the unfiltered rules.
+//! the literals' texts, their owners and the unfiltered parts.
 //!
 //! | part | words |
 //! | --- | --- |
@@ -15,7 +15,7 @@
 //! | slots | a `u16` for each [`slot`]: 0, or a bucket |
 //! | buckets | the first entry of each bucket; one more at the end |
 //! | entries | gram, its place in the literal, span of the literal's text, span of its owners |
-//! | owners, unfiltered | rules |
+//! | owners, unfiltered | parts of rules |
 
 use std::ops::Range;
 
@@ -97,17 +97,17 @@ impl Filter {
         })
     }
 
-    /// Calls `candidate` for each rule that can match, in no order, some more than once.
+    /// Calls `candidate` for each part that can match, in no order, some more than once.
     pub(super) fn candidates(
         &self,
         bytes: &[u8],
         message: &[u8],
         mut candidate: impl FnMut(usize),
     ) {
-        for rule in words(at(bytes, &self.unfiltered)) {
-            candidate(u32::from_le_bytes(*rule) as usize);
+        for part in words(at(bytes, &self.unfiltered)) {
+            candidate(u32::from_le_bytes(*part) as usize);
         }
-        let mut hit = |rule: &Word| candidate(u32::from_le_bytes(*rule) as usize);
+        let mut hit = |part: &Word| candidate(u32::from_le_bytes(*part) as usize);
         let (texts, owners) = (at(bytes, &self.texts), at(bytes, &self.owners));
         for pass in &self.passes {
             let Some(slots) = at(bytes, &pass.slots).as_chunks().0.first_chunk() else { continue };
