@@ -15,6 +15,9 @@ use crate::state::{Journals, State};
 /// The config that is used where none is named.
 const DEFAULT_CONFIG: &str = "logtriage.toml";
 
+/// What errors call a rule file, and what it holds.
+pub type RuleFile = (String, Cow<'static, [u8]>);
+
 /// Options of every command that labels.
 #[derive(clap::Args, Debug)]
 pub struct SetupArgs {
@@ -95,11 +98,8 @@ impl Loaded {
         Ok(Rules::parse(&files, labels)?)
     }
 
-    /// The rule files of the config, in order: what errors call them, and what they hold.
-    pub fn rule_files(
-        &self,
-        labels: &Labels,
-    ) -> Result<Vec<(String, Cow<'static, [u8]>)>, Failure> {
+    /// The rule files of the config, in order.
+    pub fn rule_files(&self, labels: &Labels) -> Result<Vec<RuleFile>, Failure> {
         if self.config.rules == Config::default().rules && *labels != Labels::default() {
             // A model with labels of its own: the built-in rules do not speak them.
             return Ok(Vec::new());

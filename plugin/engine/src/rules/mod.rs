@@ -98,28 +98,30 @@ pub struct RuleScratch {
 #[derive(Clone, Debug, Default)]
 struct Candidates {
     bits: Vec<u64>,
-    /// The words in which bits may be set.
-    touched: Range<usize>,
+    /// The words in which bits may be set: none, if the first is not before the end.
+    first: usize,
+    end: usize,
 }
 
 impl Candidates {
     fn start(&mut self, parts: usize) {
         self.bits.resize(parts.div_ceil(64), 0);
-        self.touched = usize::MAX..0;
+        (self.first, self.end) = (usize::MAX, 0);
     }
 
     fn add(&mut self, part: usize) {
         let place = part / 64;
         if let Some(bits) = self.bits.get_mut(place) {
             *bits |= 1 << (part % 64);
-            self.touched = self.touched.start.min(place)..self.touched.end.max(place + 1);
+            self.first = self.first.min(place);
+            self.end = self.end.max(place + 1);
         }
     }
 
     /// Takes out all candidates, in order.
     fn take(&mut self) -> impl Iterator<Item = usize> {
-        let first = self.touched.start;
-        let touched = self.bits.get_mut(self.touched.clone()).unwrap_or_default();
+        let first = self.first;
+        let touched = self.bits.get_mut(first..self.end).unwrap_or_default();
         touched.iter_mut().zip(first..).flat_map(|(word, place)| {
             let mut bits = std::mem::take(word);
             std::iter::from_fn(move || {

@@ -7,6 +7,7 @@ use regex_automata::dfa::{Automaton, StartKind};
 use regex_automata::nfa::thompson::NFA;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::super::dfa::{ACCEPT, ENDS, QUIT, REJECT};
 use super::push;
@@ -89,19 +90,21 @@ impl Rows {
         groups.extend(self.rows.iter().map(|row| row.last().copied().unwrap_or_default()));
         let mut known = 0;
         loop {
-            let mut numbers: HashMap<Vec<usize>, usize> = HashMap::new();
+            // By digests of 128 bits: rows are long and many.
+            let mut numbers: HashMap<u128, usize> = HashMap::new();
             let mut split = Vec::with_capacity(groups.len());
+            let mut kind = Vec::new();
             for (state, group) in groups.iter().enumerate() {
-                let mut kind = vec![*group];
-                kind.extend(match state.checked_sub(ENDS) {
+                kind.clear();
+                push(&mut kind, &[*group as u32]);
+                for class in 0..self.bytes() {
                     // The ends lead to themselves.
-                    None => vec![*group; self.bytes()],
-                    Some(row) => {
-                        self.rows[row][..self.bytes()].iter().map(|next| groups[*next]).collect()
-                    }
-                });
+                    let row = state.checked_sub(ENDS).map(|row| &self.rows[row]);
+                    let next = row.map_or(*group, |row| groups[row[class]]);
+                    kind.extend_from_slice(&(next as u32).to_le_bytes());
+                }
                 let number = numbers.len();
-                split.push(*numbers.entry(kind).or_insert(number));
+                split.push(*numbers.entry(xxh3_128(&kind)).or_insert(number));
             }
             groups = split;
             if numbers.len() == known {

@@ -50,7 +50,7 @@ impl CompiledRules {
             let parts = parts(&entry.pattern, entry.case_insensitive);
             let automata = parts.iter().map(|part| writer.automaton(part));
             let automata: Vec<_> =
-                automata.collect::<Result<_, _>>().map_err(|e| entry.error(e.to_string()))?;
+                automata.collect::<Result<_, _>>().map_err(|problem| entry.error(problem))?;
             tables += usize::from(automata.iter().all(|automaton| automaton.table != NOTHING));
             writer.rule(&entry, rules, &automata);
             if writer.size() > MAX_COMPILED_RULES {
@@ -127,7 +127,7 @@ impl Writer {
     }
 
     /// A table where it is small enough, else, or if the table may not know, a machine.
-    fn automaton(&mut self, pattern: &Hir) -> Result<Automaton, thompson::BuildError> {
+    fn automaton(&mut self, pattern: &Hir) -> Result<Automaton, String> {
         let nfa = nfa(pattern)?;
         let table = dfa::table(&nfa).filter(|table| self.tables + table.bytes.len() <= MAX_TABLES);
         let complete = table.as_ref().is_some_and(|table| table.complete);
@@ -182,12 +182,12 @@ fn parts(pattern: &str, case_insensitive: bool) -> Vec<Hir> {
 }
 
 /// The automaton that both forms are made of: it means what `regex::bytes` means.
-fn nfa(pattern: &Hir) -> Result<NFA, thompson::BuildError> {
+fn nfa(pattern: &Hir) -> Result<NFA, String> {
     let config = thompson::Config::new()
         .utf8(false)
         .which_captures(WhichCaptures::None)
         .nfa_size_limit(Some(SIZE_LIMIT));
-    thompson::Compiler::new().configure(config).build_from_hir(pattern)
+    thompson::Compiler::new().configure(config).build_from_hir(pattern).map_err(|e| e.to_string())
 }
 
 /// The ranges of characters that `\w` means.
