@@ -128,7 +128,7 @@ impl Filter {
 }
 
 impl Tables<'_> {
-    /// Calls `hit` with the owners of each literal that is in the message.
+    /// Calls `hit` with the owners of each literal that seems to be in the message.
     fn scan<const GRAM: usize, const STRIDE: usize>(
         &self,
         message: &[u8],
@@ -185,28 +185,25 @@ impl Tables<'_> {
         }
     }
 
-    /// Whether an entry's literal is in the message, with its gram at `place`.
+    /// Whether an entry's literal seems to be in the message, with its gram at `place`.
     fn is_there(&self, entry: &Entry, place: usize, message: &[u8]) -> bool {
         let back = u32::from_le_bytes(entry[1]) as usize;
         let text = span_at(entry, 2, &(0..self.texts.len())).and_then(|text| self.texts.get(text));
         let there = place.checked_sub(back).and_then(|start| message.get(start..));
         text.zip(there).is_some_and(|(text, there)| {
-            there.get(..text.len()).is_some_and(|there| equal(there, text))
+            there.get(..text.len()).is_some_and(|there| similar(there, text))
         })
     }
 }
 
-/// Whether two texts of one length are equal in the coarse way of grams, four bytes at a time.
-fn equal(one: &[u8], other: &[u8]) -> bool {
-    let four =
-        |a: &[u8; 4], b: &[u8; 4]| u32::from_le_bytes(*a) | CASE == u32::from_le_bytes(*b) | CASE;
-    match (one.last_chunk(), other.last_chunk()) {
-        (Some(a), Some(b)) => {
-            let (one, other): (&[[u8; 4]], &[[u8; 4]]) = (one.as_chunks().0, other.as_chunks().0);
-            one.iter().zip(other).all(|(a, b)| four(a, b)) && four(a, b)
-        }
+/// Whether two texts of one length begin and end alike, in the coarse way of grams. With the gram
+/// between them that is enough for a filter.
+fn similar(one: &[u8], other: &[u8]) -> bool {
+    let alike = |a: Option<&[u8; 4]>, b: Option<&[u8; 4]>| match (a, b) {
+        (Some(a), Some(b)) => u32::from_le_bytes(*a) | CASE == u32::from_le_bytes(*b) | CASE,
         _ => one.eq_ignore_ascii_case(other),
-    }
+    };
+    alike(one.last_chunk(), other.last_chunk()) && alike(one.first_chunk(), other.first_chunk())
 }
 
 fn at<'b>(bytes: &'b [u8], range: &Range<usize>) -> &'b [u8] {

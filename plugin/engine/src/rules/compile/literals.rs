@@ -225,7 +225,7 @@ mod tests {
         let some = |set: &[&str]| Some(set.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         assert_eq!(literals("[0-9]+ ?% (?:full|used)$", false), some(&["% full", "% used"]));
         assert_eq!(literals("avc: +denied +for", false), some(&[" denied "]));
-        assert_eq!(literals("a[0-9]+(?:bc|d[0-9]+)e{2,3}", false), some(&["bcee"]));
+        assert_eq!(literals("a[0-9]+(?:bc|d[0-9]*f)e{2,3}", false), some(&["fee", "bcee"]));
     }
 
     #[test]
