@@ -70,13 +70,15 @@ fn other_bytes_are_refused() {
 }
 
 /// Patterns that are hard on one of the forms, or on what they say of bytes.
-const AWKWARD: [&str; 36] = [
+const AWKWARD: [&str; 38] = [
     "a{3,7}b",
     "(?:ab){2,}c",
     "x{2}y{0,3}z",
     "[^\"]{0,20}end",
     "(?:a|b){5,9}c",
     "a.{4}b",
+    r"-\B",
+    r"\B ",
     r"\bfail\b",
     r"\Bfail\B",
     r"\b\d+\b",
