@@ -43,6 +43,22 @@ pub(crate) fn blind(text: &[u8], out: &mut Vec<u8>) {
     out.extend(tail.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }));
 }
 
+/// A hash for tables that compare what they find: fast, and easy to make collide.
+pub(crate) fn hash(text: &[u8]) -> u64 {
+    // The odd number nearest to 2^64 divided by the golden ratio (Knuth, vol. 3, 6.4).
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(GOLDEN);
+    let (chunks, tail) = text.as_chunks::<8>();
+    let mut hash = text.len() as u64;
+    for chunk in chunks {
+        hash = mix(hash, u64::from_le_bytes(*chunk));
+    }
+    for byte in tail {
+        hash = mix(hash, u64::from(*byte));
+    }
+    hash ^ (hash >> 32)
+}
+
 /// Sets the top bit of bytes that are ASCII digits, and no other.
 #[inline]
 fn digits(word: u64) -> u64 {

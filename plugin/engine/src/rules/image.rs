@@ -16,7 +16,7 @@
 //! | --- | --- |
 //! | labels | a span into the strings for each label of the set that the rules were compiled with |
 //! | rules | [`RULE`] bytes for each rule, in file order: spans of id and source glob (strings), then the label's place as a `u32`; a span at [`NONE`] stands for nothing |
-//! | parts | [`PART`] bytes for each part of a rule, in the order of the rules: the rule's place as a `u32`, spans of table and machine (automata); the rule matches where one of its parts does |
+//! | parts | [`PART`] bytes for each part of a rule, in the order of the rules: the rule's place as a `u32`, spans of table and machine (automata), 1 as a `u32` if it tells one digit from another, else 0; the rule matches where one of its parts does |
 //! | strings | UTF-8 |
 //! | filter | see `filter.rs` |
 //! | automata | tables (`dfa.rs`) and machines (`nfa.rs`) |
@@ -48,7 +48,7 @@ pub(super) const HEADER: usize = SECTIONS_AT + 8 * SECTIONS;
 pub(super) const RULE: usize = 20;
 
 /// The size of one part's entry.
-pub(super) const PART: usize = 20;
+pub(super) const PART: usize = 24;
 
 /// The place of a span that stands for nothing.
 pub(super) const NONE: u32 = u32::MAX;

@@ -49,6 +49,21 @@ pub struct RuleMatch {
     pub label: LabelId,
 }
 
+/// What the rules say of a message.
+///
+/// The filter's literals have no digits where a rule tells digits apart, so such a rule is a
+/// candidate for a message whatever its digits are: without `saw_digits`, a message that differs in
+/// ASCII digits alone gets the same answer; without `saw_source`, one from another source.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Found {
+    /// The first rule that matches.
+    pub(crate) rule: Option<RuleMatch>,
+    /// A rule that tells one digit from another was tried.
+    pub(crate) saw_digits: bool,
+    /// A rule for some sources alone was tried.
+    pub(crate) saw_source: bool,
+}
+
 #[derive(Debug)]
 struct Rule {
     id: Box<str>,
@@ -62,6 +77,8 @@ struct Part {
     /// The rule's place.
     rule: usize,
     matcher: Matcher,
+    /// It tells one digit from another.
+    sees_digits: bool,
 }
 
 #[derive(Debug)]
@@ -178,9 +195,10 @@ impl Rules {
         let (mut rules, mut parts, mut needs) = (Vec::new(), Vec::new(), Vec::new());
         for entry in compile::file::read_all(files, labels)? {
             let hir = compile::parse(&entry.pattern, entry.case_insensitive);
-            needs.push(hir.as_ref().and_then(compile::literals::required));
+            let blind = hir.as_ref().map(compile::blind::blind);
+            needs.push(blind.as_ref().and_then(compile::literals::required));
             let matcher = Matcher::Pattern(pattern(&entry)?);
-            parts.push(Part { rule: rules.len(), matcher });
+            parts.push(Part { rule: rules.len(), matcher, sees_digits: blind != hir });
             rules.push(Rule { id: entry.id.into(), label: entry.label, source: entry.source });
         }
         let tables = compile::filter::tables(&needs);
@@ -262,14 +280,29 @@ impl Rules {
         source: Option<&str>,
         scratch: &mut RuleScratch,
     ) -> Option<RuleMatch> {
+        self.find(message, source, scratch).rule
+    }
+
+    /// As [`first_match`](Self::first_match), and what the answer rests on.
+    pub(crate) fn find(
+        &self,
+        message: &[u8],
+        source: Option<&str>,
+        scratch: &mut RuleScratch,
+    ) -> Found {
         let RuleScratch { candidates, machine } = scratch;
         candidates.start(self.parts.len());
         self.filter.candidates(&self.bytes, message, |part| candidates.add(part));
-        let mut found = None;
+        let mut found = Found::default();
         // To the end, because what is taken out is what the next message starts without.
         for part in candidates.take() {
-            if found.is_none() {
-                found = self.try_part(part, message, source, machine);
+            if found.rule.is_none()
+                && let Some(part) = self.parts.get(part)
+                && let Some(rule) = self.rules.get(part.rule)
+            {
+                found.saw_digits |= part.sees_digits;
+                found.saw_source |= rule.source.is_some();
+                found.rule = self.try_part((part, rule), message, source, machine);
             }
         }
         found
@@ -277,13 +310,11 @@ impl Rules {
 
     fn try_part(
         &self,
-        part: usize,
+        (part, rule): (&Part, &Rule),
         message: &[u8],
         source: Option<&str>,
         scratch: &mut nfa::Scratch,
     ) -> Option<RuleMatch> {
-        let part = self.parts.get(part)?;
-        let rule = self.rules.get(part.rule)?;
         let of_source = |glob: &Glob| source.is_some_and(|source| glob.matches(source));
         (rule.source.as_ref().is_none_or(of_source)
             && self.is_match(&part.matcher, message, scratch))
@@ -328,7 +359,7 @@ impl Part {
             false => image.span(entry, place, Section::Automata).map(Some),
         };
         let matcher = Matcher::Compiled { table: automaton(1)?, machine: automaton(3)? };
-        Some(Self { rule: word(entry, 0)?, matcher })
+        Some(Self { rule: word(entry, 0)?, matcher, sees_digits: word(entry, 5)? != 0 })
     }
 }
 

@@ -23,7 +23,8 @@ const ENOUGH: usize = 12;
 pub(super) type Set = Vec<Vec<u8>>;
 
 /// Literals of which each match holds at least one, lower-cased; to be looked for without regard
-/// to ASCII case. `None` if the pattern gives none.
+/// to ASCII case. `None` if the pattern gives none. The pattern must be blind to digits (see
+/// `blind`): then no literal has any.
 pub(in super::super) fn required(pattern: &Hir) -> Option<Set> {
     needed(pattern).filter(|set| shortest(set) >= MIN_LENGTH).map(least)
 }
@@ -149,7 +150,7 @@ fn members(class: &Class) -> Option<Set> {
             set.extend(all.take(most + 1).map(|byte| vec![byte]));
         }
     }
-    if set.len() > most {
+    if set.len() > most || set.contains(&b"0".to_vec()) {
         return None;
     }
     set.iter_mut().for_each(|text| text.make_ascii_lowercase());
@@ -197,11 +198,12 @@ fn least(mut set: Set) -> Set {
 
 #[cfg(test)]
 mod tests {
+    use super::super::blind::blind;
     use super::super::parse;
     use super::required;
 
     fn literals(pattern: &str, case_insensitive: bool) -> Option<Vec<String>> {
-        let set = required(&parse(pattern, case_insensitive)?)?;
+        let set = required(&blind(&parse(pattern, case_insensitive)?))?;
         Some(set.into_iter().map(|l| String::from_utf8(l).expect("ASCII")).collect())
     }
 
@@ -218,6 +220,7 @@ mod tests {
         assert_eq!(literals("[0-9]+", false), None);
         assert_eq!(literals("a|b", false), None);
         assert_eq!(literals("(foo)?", false), None);
+        assert_eq!(literals("HTTP/1[.][01]", false), some(&["http/"]));
     }
 
     #[test]

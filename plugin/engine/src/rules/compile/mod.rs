@@ -1,5 +1,6 @@
 //! From rule files to flat tables, ahead of time.
 
+pub(super) mod blind;
 pub(super) mod dfa;
 pub(super) mod file;
 pub(super) mod filter;
@@ -60,7 +61,7 @@ impl CompiledRules {
                 );
                 return Err(entry.error(message));
             }
-            needs.extend(parts.iter().map(literals::required));
+            needs.extend(parts.iter().map(|part| literals::required(&blind::blind(part))));
             rules += 1;
         }
         for name in labels.names() {
@@ -82,6 +83,7 @@ const NOTHING: Span = [NONE, 0];
 struct Automaton {
     table: Span,
     machine: Span,
+    sees_digits: bool,
 }
 
 #[derive(Default)]
@@ -122,6 +124,7 @@ impl Writer {
         for automaton in automata {
             push(parts, &[place]);
             push(parts, &[automaton.table, automaton.machine].concat());
+            push(parts, &[u32::from(automaton.sees_digits)]);
         }
         debug_assert!(parts.len().is_multiple_of(PART));
     }
@@ -129,6 +132,7 @@ impl Writer {
     /// A table where it is small enough, else, or if the table may not know, a machine.
     fn automaton(&mut self, pattern: &Hir) -> Result<Automaton, String> {
         let nfa = nfa(pattern)?;
+        let sees_digits = blind::blind(pattern) != *pattern;
         let table = dfa::table(&nfa).filter(|table| self.tables + table.bytes.len() <= MAX_TABLES);
         let complete = table.as_ref().is_some_and(|table| table.complete);
         let table = table.map_or(NOTHING, |table| {
@@ -136,13 +140,13 @@ impl Writer {
             self.put(Section::Automata, &table.bytes)
         });
         if complete {
-            return Ok(Automaton { table, machine: NOTHING });
+            return Ok(Automaton { table, machine: NOTHING, sees_digits });
         }
         if nfa.look_set_any().contains_word_unicode() {
             *self.section(Section::Word) = word_ranges();
         }
         let machine = self.put(Section::Automata, &nfa::machine(&nfa));
-        Ok(Automaton { table, machine })
+        Ok(Automaton { table, machine, sees_digits })
     }
 
     fn finish(self, digest: u128) -> Vec<u8> {
