@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use host_test::{Host, Wamr, WamrSettings, guest, records};
+use host_test::{Wamr, WamrSettings, guest, records};
 use logtriage_engine::{BUILTIN_RULES, CompiledRules, Labels};
 use tempfile::TempDir;
 
@@ -115,7 +115,7 @@ fn baseline(package: &str) -> Wamr {
 
 fn pass(host: &mut Wamr, records: &[Vec<u8>]) {
     for record in records {
-        black_box(host.annotate(black_box(record)).expect("kept"));
+        black_box(host.answer(black_box(record)).expect("kept"));
     }
 }
 
@@ -151,7 +151,7 @@ fn start(c: &mut Criterion) {
     group.bench_function("load, instantiate, first event", |b| {
         b.iter(|| {
             let mut host = Wamr::start(&WamrSettings::default()).expect("starts");
-            host.annotate(record).expect("kept")
+            host.answer(record).expect("kept")
         });
     });
     group.finish();

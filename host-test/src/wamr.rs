@@ -133,6 +133,17 @@ impl Wamr {
         Ok(text)
     }
 
+    /// What the guest answers, whether Fluent Bit takes it or not. A record ends at its first zero:
+    /// Fluent Bit hands over C strings.
+    ///
+    /// # Errors
+    /// A trap, or no answer.
+    pub fn answer(&mut self, record: &[u8]) -> Result<Vec<u8>, Lost> {
+        let end = record.iter().position(|byte| *byte == 0).unwrap_or(record.len());
+        let record = CString::new(&record[..end]).unwrap_or_default();
+        self.call(Some(&record), end as u32)
+    }
+
     /// A call with the null pointer and the length of a record that did not fit into the guest.
     ///
     /// # Errors
@@ -207,11 +218,8 @@ static FUNCTION: LazyLock<CString> =
     LazyLock::new(|| CString::new(fluent_bit::FUNCTION).unwrap_or_default());
 
 impl Host for Wamr {
-    /// A record ends at its first zero: Fluent Bit hands over C strings.
     fn annotate(&mut self, record: &[u8]) -> Result<Vec<u8>, Lost> {
-        let end = record.iter().position(|byte| *byte == 0).unwrap_or(record.len());
-        let record = CString::new(&record[..end]).unwrap_or_default();
-        self.call(Some(&record), end as u32).and_then(fluent_bit::record)
+        self.answer(record).and_then(fluent_bit::record)
     }
 }
 

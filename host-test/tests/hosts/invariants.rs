@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use host_test::{CoreModule, CoreModuleSettings, Host, Kind, Wamr, WamrSettings, records};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
+use serde::de::IgnoredAny;
 
 use crate::fixture::{
     Fixture, NO_LIMIT, VERBOSE, check_same, kept, new_words, record, reference, said, shown, start,
@@ -129,8 +130,10 @@ fn the_corpus_reaches_every_tier() {
 
 #[test]
 fn outcomes_are_the_same_on_every_host_for_any_record() {
+    // What is not JSON for every reader is repaired for Fluent Bit, and for it alone.
     let is_json = |record: &String| {
-        host_test::fluent_bit::is_object(record.as_bytes()) && !record.contains('\0')
+        host_test::fluent_bit::is_object(record.as_bytes())
+            && serde_json::from_str::<IgnoredAny>(record).is_ok()
     };
     let record = records::record().prop_filter("Fluent Bit hands over JSON", is_json);
     check(300, &Kind::ALL, record, |hosts, record| same(hosts, record.as_bytes()));
