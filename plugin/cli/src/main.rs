@@ -4,6 +4,7 @@
 //! but something in the data was wrong, 2 could not run (usage, config, model).
 
 mod classify;
+mod compile_rules;
 mod distil;
 mod evaluate;
 mod explain;
@@ -32,6 +33,7 @@ struct Cli {
 enum Command {
     Classify(classify::Args),
     Explain(explain::Args),
+    CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
     Train(train::Args),
     Distil(distil::Args),
@@ -59,6 +61,7 @@ fn run(command: Command) -> Result<Ended, Failure> {
     match command {
         Command::Classify(args) => classify::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Distil(args) => distil::run(&args),

@@ -78,6 +78,8 @@ fn the_example_config_and_rules_work() {
 #[test]
 fn no_file_is_without_a_test() {
     let known = [
+        // Tested by `host-test/tests/fluent_bit`.
+        "fluent-bit",
         "logtriage.toml",
         "rules.toml",
         "sample.csv",

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 
 use crate::semantic::Prediction;
+use crate::swar::equal;
 use crate::template::TemplateId;
 
 /// Least recently used templates go first. Keyed by id, but a hit needs the same text: ids can
@@ -32,7 +33,7 @@ impl Cache {
 
     pub(crate) fn get(&mut self, id: TemplateId, template: &str) -> Option<Prediction> {
         let entry = self.entries.get(&id)?;
-        (*entry.template == *template).then_some(entry.prediction)
+        equal(entry.template.as_bytes(), template.as_bytes()).then_some(entry.prediction)
     }
 
     pub(crate) fn put(&mut self, id: TemplateId, template: &str, prediction: Prediction) {

@@ -43,6 +43,7 @@ pub mod record;
 mod rules;
 pub mod semantic;
 mod stats;
+mod swar;
 mod template;
 mod verdicts;
 

@@ -3,6 +3,7 @@
 use crate::config::Field;
 use crate::labels::{LabelId, Labels, UNCLASSIFIED};
 use crate::semantic::Confidence;
+use crate::swar::next_not_plain;
 use crate::template::TemplateId;
 
 /// Which part of the engine gave the label, cheapest first.
@@ -92,7 +93,7 @@ impl<'e> Outcome<'e> {
         out.extend_from_slice(b",\"tier\":\"");
         out.extend_from_slice(self.tier.name().as_bytes());
         out.extend_from_slice(b"\",\"confidence\":");
-        out.extend_from_slice(self.confidence.to_string().as_bytes());
+        self.confidence.write(out);
         if let Some(id) = self.template_id {
             out.extend_from_slice(b",\"template_id\":\"");
             out.extend_from_slice(&id.hex());
@@ -134,7 +135,7 @@ impl<'e> Outcome<'e> {
             out.extend_from_slice(if place == 0 { b"{\"label\":" } else { b",{\"label\":" });
             write_string(labels.name(*label), out);
             out.extend_from_slice(b",\"confidence\":");
-            out.extend_from_slice(confidence.to_string().as_bytes());
+            confidence.write(out);
             out.push(b'}');
         }
         out.push(b']');
@@ -145,17 +146,25 @@ impl<'e> Outcome<'e> {
 /// that no text can act on a terminal or leave its place.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    for c in text.chars() {
-        match c {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            ' '..='~' => out.push(c as u8),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
-                }
-            }
-        }
+    let mut at = 0;
+    loop {
+        let end = next_not_plain(text.as_bytes(), at);
+        out.extend_from_slice(text.as_bytes().get(at..end).unwrap_or_default());
+        let Some(c) = text.get(end..).and_then(|rest| rest.chars().next()) else { break };
+        write_escape(c, out);
+        at = end + c.len_utf8();
     }
     out.push(b'"');
+}
+
+fn write_escape(c: char, out: &mut Vec<u8>) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    if matches!(c, '"' | '\\') {
+        return out.extend_from_slice(&[b'\\', c as u8]);
+    }
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        out.extend_from_slice(b"\\u");
+        let digit = |shift: u32| DIGITS.get(usize::from(*unit >> shift & 0xf)).copied();
+        out.extend([12, 8, 4, 0].into_iter().filter_map(digit));
+    }
 }

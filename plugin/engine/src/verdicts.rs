@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::labels::{LabelId, Labels, UNCLASSIFIED};
+use crate::swar::equal;
 use crate::template::{Masker, TemplateId};
 
 /// Templates with verdicts of one kind, at most.
@@ -116,7 +117,7 @@ impl Verdicts {
         if self.known.is_empty() {
             return None;
         }
-        self.known.get(&id).filter(|known| *known.template == *template)
+        self.known.get(&id).filter(|known| equal(known.template.as_bytes(), template.as_bytes()))
     }
 }
 

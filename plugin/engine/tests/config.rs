@@ -92,6 +92,19 @@ fn field_names_are_those_of_the_config() {
 }
 
 #[test]
+fn more_keys_than_can_be_found_are_refused() {
+    let keys = |count: usize| {
+        let list: Vec<String> = (0..count).map(|n| format!("\"k{n}\"")).collect();
+        format!("\nmessage_keys = [{}]\nsource_keys = [\"a.b\"]", list.join(","))
+    };
+    // A dotted key counts twice: for itself, and for the object that it may lead into.
+    assert!(Config::parse("c", keys(30).as_bytes()).is_ok());
+    let error = Config::parse("c", keys(31).as_bytes()).expect_err("too many");
+    assert_eq!((error.line, error.column), (3, 15), "{error}");
+    assert!(error.message.contains("more than 32 keys"), "{error}");
+}
+
+#[test]
 fn every_error_says_where_and_what() {
     let cases = [
         ("  unknown = 1", 1, 3, "unknown field `unknown`, expected one of `message_keys`"),

@@ -54,7 +54,11 @@ impl Loaded {
         Ok(Setup::new(&self.config, rules, Arc::new(model))?)
     }
 
-    pub(crate) fn model(&self) -> Result<Model, FileError> {
+    /// The model that the config names.
+    ///
+    /// # Errors
+    /// It cannot be read, or it is damaged.
+    pub fn model(&self) -> Result<Model, FileError> {
         match &self.config.model {
             ModelSource::Builtin => Model::builtin().map_err(|e| FileError::Other(e.to_string())),
             ModelSource::Directory(name) => {

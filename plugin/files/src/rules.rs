@@ -44,7 +44,8 @@ impl RuleForm {
 }
 
 impl Loaded {
-    /// The rule files that the config names, by the name they have there, in their order.
+    /// The rule files that the config names, in their order: what errors call them, and what they
+    /// hold.
     ///
     /// # Errors
     /// One that cannot be read.
@@ -53,10 +54,11 @@ impl Loaded {
             RuleSource::Builtin => {
                 Ok(("built-in rules".to_owned(), Cow::Borrowed(BUILTIN_RULES.as_bytes())))
             }
-            RuleSource::File(name) => match std::fs::read(self.resolve(name)) {
-                Ok(bytes) => Ok((name.clone(), Cow::Owned(bytes))),
-                Err(problem) => Err(self.unreadable("rules", name, &problem)),
-            },
+            RuleSource::File(name) => {
+                let path = self.resolve(name);
+                let bytes = std::fs::read(&path).map_err(|e| self.unreadable("rules", name, &e))?;
+                Ok((path.display().to_string(), Cow::Owned(bytes)))
+            }
         };
         self.config.rules.iter().map(read).collect()
     }
@@ -71,35 +73,29 @@ impl Loaded {
     /// # Errors
     /// A file that cannot be read or is wrong; compiled rules that are absent, stale or damaged.
     pub(crate) fn rules(&self, form: RuleForm, labels: &Labels) -> Result<Rules, FileError> {
+        if self.config.rules.is_empty() {
+            return Ok(Rules::none());
+        }
         if self.config.rules == Config::default().rules {
             return form.builtin(labels);
         }
         let files = self.rule_files()?;
+        let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), &**text)).collect();
         match form {
             #[cfg(feature = "regex")]
-            RuleForm::Text => {
-                let path = |name: &str| self.resolve(name).display().to_string();
-                let files: Vec<_> = files.iter().map(|(name, text)| (path(name), text)).collect();
-                let files: Vec<_> = files.iter().map(|(name, text)| (&**name, &***text)).collect();
-                Ok(Rules::parse(&files, labels)?)
-            }
+            RuleForm::Text => Ok(Rules::parse(&files, labels)?),
             RuleForm::Compiled { .. } => self.load_compiled(&files, labels),
         }
     }
 
-    fn load_compiled(
-        &self,
-        files: &[(String, Cow<'static, [u8]>)],
-        labels: &Labels,
-    ) -> Result<Rules, FileError> {
+    fn load_compiled(&self, files: &[(&str, &[u8])], labels: &Labels) -> Result<Rules, FileError> {
         let path = self.compiled_rules();
         let advice = "run `logtriage compile-rules --config` on the config and put the file there";
         let wrong =
             |what: String| FileError::Other(format!("{}: {what}: {advice}", path.display()));
         let bytes = std::fs::read(&path).map_err(|problem| wrong(problem.to_string()))?;
-        let rules = Rules::load(Cow::Owned(bytes), labels).map_err(|e| wrong(e.to_string()))?;
-        let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), &**text)).collect();
-        if rules.digest() != Rules::digest_of(&files) {
+        let rules = Rules::load(bytes, labels).map_err(|e| wrong(e.to_string()))?;
+        if rules.digest() != Rules::digest_of(files) {
             return Err(wrong("is stale: the rule files are newer".to_owned()));
         }
         Ok(rules)

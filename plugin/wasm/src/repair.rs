@@ -3,7 +3,7 @@
 //! | Fluent Bit writes | for | and it becomes |
 //! | --- | --- | --- |
 //! | `nan`, `-nan`, `inf`, `-inf` | a float that is no number | `null` |
-//! | `1.797693134862316e+308` | the greatest floats, rounded out of range | `±1.7976931348623157e308` |
+//! | `1.797693134862316e+308` | the greatest floats, rounded out of range | `±1.7976931348623157e+308` |
 //! | `"\x61\xffffff80"` | bytes of an extension type | `"\\x61\\xffffff80"`: the text, not the bytes |
 //! | `{1:…}`, `{nan:…}`, `{[1]:…}`, `{{"a":1}:…}` | a key that is no string | the key's text as a string |
 //! | a control character in a string | (never, but readers differ) | `\u00…` |
@@ -45,7 +45,7 @@ pub fn quote(record: &[u8]) -> Option<Vec<u8>> {
 const ROUNDED_OUT_OF_RANGE: &[u8] = b"1.797693134862316e+308";
 
 /// The greatest float there is.
-const GREATEST: &[u8] = b"1.7976931348623157e308";
+const GREATEST: &[u8] = b"1.7976931348623157e+308";
 
 /// One pass over the record. A stack of its own instead of recursion: no nesting is too deep.
 struct Repair<'r> {
@@ -320,9 +320,9 @@ mod tests {
     fn what_fluent_bit_writes_becomes_json() {
         let cases = [
             (r#"{"a":nan,"b":-nan,"c":[inf,-inf]}"#, r#"{"a":null,"b":null,"c":[null,null]}"#),
-            (r#"{"a":1.797693134862316e+308}"#, r#"{"a":1.7976931348623157e308}"#),
-            (r#"{"a":-1.797693134862316e+308}"#, r#"{"a":-1.7976931348623157e308}"#),
-            (r#"{"a":1e400}"#, r#"{"a":1.7976931348623157e308}"#),
+            (r#"{"a":1.797693134862316e+308}"#, r#"{"a":1.7976931348623157e+308}"#),
+            (r#"{"a":-1.797693134862316e+308}"#, r#"{"a":-1.7976931348623157e+308}"#),
+            (r#"{"a":1e400}"#, r#"{"a":1.7976931348623157e+308}"#),
             (r#"{"a":"\x61\xffffff80"}"#, r#"{"a":"\\x61\\xffffff80"}"#),
             (
                 r#"{1:"a",-1.5:2,null:3,true:4,nan:5}"#,

@@ -6,6 +6,7 @@
 mod bad_config;
 mod bad_input;
 mod bad_model;
+mod compile_rules;
 mod formats;
 mod live;
 mod lossless;

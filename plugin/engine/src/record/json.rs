@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::swar::next_special;
+
 /// What is wrong with a line that should be JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no valid JSON at byte {offset}: expected {expected}")]
@@ -246,10 +248,7 @@ impl<'r> Scan<'r> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    self.doubtful |= !matches!(
-                        self.text.get(end + 1),
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u')
-                    );
+                    self.doubtful |= !self.is_escape(end);
                     end += 2;
                 }
                 Some(_) => {
@@ -261,6 +260,18 @@ impl<'r> Scan<'r> {
                     return Err(self.expected("the end of a string"));
                 }
             }
+        }
+    }
+
+    /// Whether the backslash at `at` begins an escape that JSON has.
+    fn is_escape(&self, at: usize) -> bool {
+        match self.text.get(at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
+            Some(b'u') => {
+                let digits = self.text.get(at + 2..at + 6);
+                digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            }
+            _ => false,
         }
     }
 
@@ -332,34 +343,6 @@ impl<'r> Scan<'r> {
     fn expected(&self, expected: &'static str) -> Malformed {
         Malformed { offset: self.at, expected }
     }
-}
-
-/// Where the next quotation mark, backslash or control character stands, from `from` on; the end if
-/// there is none. Eight bytes at a time.
-fn next_special(text: &[u8], from: usize) -> usize {
-    let rest = text.get(from..).unwrap_or_default();
-    let (chunks, tail) = rest.as_chunks::<8>();
-    for (place, chunk) in chunks.iter().enumerate() {
-        let special = specials(u64::from_le_bytes(*chunk));
-        if special != 0 {
-            return from + 8 * place + special.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_special = |b: &u8| matches!(b, b'"' | b'\\') || *b < 0x20;
-    let end = tail.iter().position(is_special).unwrap_or(tail.len());
-    from + 8 * chunks.len() + end
-}
-
-/// The top bit of bytes that are special. Only the lowest one set is sure to be right: a borrow may
-/// set others above it.
-#[inline]
-fn specials(bytes: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
-    let quotes = bytes ^ (ONES * b'"' as u64);
-    let backslashes = bytes ^ (ONES * b'\\' as u64);
-    let below = |value: u64, limit: u64| value.wrapping_sub(ONES * limit) & !value;
-    (below(bytes, 0x20) | below(quotes, 1) | below(backslashes, 1)) & TOPS
 }
 
 /// A stack of brackets: a set bit for an object.

@@ -1,45 +1,53 @@
 //! The filter before the automata: which rules can match a message at all.
 //!
 //! A rule is a candidate when one of the literals that every match of it must hold is in the
-//! message. Most bytes need not be looked at for that: a literal of `n` bytes covers every place
-//! that is a multiple of `n - k + 1` with `k` bytes of its own (a *gram*), so the message is sampled
-//! at such places only, and a sample that is the gram of no literal ends there. Long literals and
-//! short ones have a pass each: one short literal must not make all samples closer.
+//! message. Most bytes need not be looked at for that: wherever a literal of `n` bytes stands, one
+//! place that is a multiple of `n - k + 1` has `k` bytes of it (a *gram*) behind it. So the message is
+//! sampled at such places only, and where a sample is the gram of no literal nothing more is done.
+//! Where a literal is very short, long literals and short ones have a pass each.
 //!
 //! The section in the file, in words: the two passes, then spans (from the start of the section) of
-//! the literals, their texts, their owners and the unfiltered rules.
+//! the literals' texts, their owners and the unfiltered rules.
 //!
 //! | part | words |
 //! | --- | --- |
-//! | pass | stride (1 to 4, or 0 for no pass), mask (which bytes of a sample are the gram), shift; spans of slots, buckets and entries |
-//! | slots | `u16`, by `(gram * MULTIPLIER) >> shift`: 0, or a bucket |
+//! | pass | size of a gram, places from sample to sample (both 0: no pass); spans of slots, buckets and entries |
+//! | slots | a `u16` for each [`slot`]: 0, or a bucket |
 //! | buckets | the first entry of each bucket; one more at the end |
-//! | entries | gram, literal, place of the gram in the literal |
-//! | literals | span of the text, span of the owners |
+//! | entries | gram, its place in the literal, span of the literal's text, span of its owners |
 //! | owners, unfiltered | rules |
 
 use std::ops::Range;
 
 use super::image::{Word, span_at, word, words};
 
-/// Spreads grams over slots.
-pub(super) const MULTIPLIER: u32 = 0x9E37_79B1;
-
 /// What makes ASCII letters lower-case in a gram. It makes other bytes equal, too: a gram that is
 /// there is only a hint.
 pub(super) const CASE: u32 = 0x2020_2020;
 
+/// The number of slots. Every one of them can have a bucket whose number a `u16` holds.
+pub(super) const SLOTS: usize = 1 << 15;
+
 /// The words of a pass.
-pub(super) const PASS: usize = 9;
+pub(super) const PASS: usize = 8;
 
 /// The passes: long literals, short ones.
 pub(super) const PASSES: usize = 2;
+
+/// Which bytes of a sample are the gram.
+pub(super) const fn mask(gram: usize) -> u32 {
+    u32::MAX >> (32 - 8 * gram)
+}
+
+/// The slot of a gram, below [`SLOTS`].
+pub(super) fn slot(gram: u32) -> usize {
+    (gram.wrapping_mul(0x9E37_79B1) >> (32 - SLOTS.ilog2())) as usize
+}
 
 /// The places of the tables in the message bytes' companion: see the head of this file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filter {
     passes: [Pass; PASSES],
-    literals: Range<usize>,
     texts: Range<usize>,
     owners: Range<usize>,
     unfiltered: Range<usize>,
@@ -47,21 +55,23 @@ pub(super) struct Filter {
 
 #[derive(Clone, Debug, Default)]
 struct Pass {
+    gram: usize,
     stride: usize,
-    mask: u32,
-    shift: u32,
     slots: Range<usize>,
     buckets: Range<usize>,
     entries: Range<usize>,
 }
 
+/// See the head of this file.
+type Entry = [Word; 6];
+
 /// One pass's tables.
 struct Tables<'b> {
-    mask: u32,
-    shift: u32,
-    slots: &'b [[u8; 2]],
+    slots: &'b [[u8; 2]; SLOTS],
     buckets: &'b [Word],
-    entries: &'b [[Word; 3]],
+    entries: &'b [Entry],
+    texts: &'b [u8],
+    owners: &'b [u8],
 }
 
 impl Filter {
@@ -71,21 +81,19 @@ impl Filter {
         let mut passes: [Pass; PASSES] = Default::default();
         for (pass, first) in passes.iter_mut().zip((0..).step_by(PASS)) {
             *pass = Pass {
-                stride: word(header, first)?,
-                mask: u32::try_from(word(header, first + 1)?).ok()?,
-                shift: u32::try_from(word(header, first + 2)?).ok()?,
-                slots: span_at(header, first + 3, &section)?,
-                buckets: span_at(header, first + 5, &section)?,
-                entries: span_at(header, first + 7, &section)?,
+                gram: word(header, first)?,
+                stride: word(header, first + 1)?,
+                slots: span_at(header, first + 2, &section)?,
+                buckets: span_at(header, first + 4, &section)?,
+                entries: span_at(header, first + 6, &section)?,
             };
         }
         let after = PASS * PASSES;
         Some(Self {
             passes,
-            literals: span_at(header, after, &section)?,
-            texts: span_at(header, after + 2, &section)?,
-            owners: span_at(header, after + 4, &section)?,
-            unfiltered: span_at(header, after + 6, &section)?,
+            texts: span_at(header, after, &section)?,
+            owners: span_at(header, after + 2, &section)?,
+            unfiltered: span_at(header, after + 4, &section)?,
         })
     }
 
@@ -99,91 +107,105 @@ impl Filter {
         for rule in words(at(bytes, &self.unfiltered)) {
             candidate(u32::from_le_bytes(*rule) as usize);
         }
-        let hit = |literal: usize, start: usize| {
-            self.literal(bytes, message, literal, start)
-                .into_iter()
-                .flatten()
-                .for_each(|rule| candidate(u32::from_le_bytes(*rule) as usize));
-        };
-        let mut hit = hit;
+        let mut hit = |rule: &Word| candidate(u32::from_le_bytes(*rule) as usize);
+        let (texts, owners) = (at(bytes, &self.texts), at(bytes, &self.owners));
         for pass in &self.passes {
-            let tables = Tables {
-                mask: pass.mask,
-                shift: pass.shift,
-                slots: at(bytes, &pass.slots).as_chunks().0,
-                buckets: words(at(bytes, &pass.buckets)),
-                entries: words(at(bytes, &pass.entries)).as_chunks().0,
-            };
-            match pass.stride {
-                1 => tables.scan::<1>(message, &mut hit),
-                2 => tables.scan::<2>(message, &mut hit),
-                3 => tables.scan::<3>(message, &mut hit),
-                4 => tables.scan::<4>(message, &mut hit),
+            let Some(slots) = at(bytes, &pass.slots).as_chunks().0.first_chunk() else { continue };
+            let buckets = words(at(bytes, &pass.buckets));
+            let entries = words(at(bytes, &pass.entries)).as_chunks().0;
+            let tables = Tables { slots, buckets, entries, texts, owners };
+            match (pass.gram, pass.stride) {
+                (2, 1) => tables.scan::<2, 1>(message, &mut hit),
+                (2, 2) => tables.scan::<2, 2>(message, &mut hit),
+                (3, 2) => tables.scan::<3, 2>(message, &mut hit),
+                (3, 3) => tables.scan::<3, 3>(message, &mut hit),
+                (3, 4) => tables.scan::<3, 4>(message, &mut hit),
+                (4, 4) => tables.scan::<4, 4>(message, &mut hit),
                 _ => {}
             }
         }
     }
-
-    /// The owners of `literal`, if it is at `start` of the message.
-    fn literal<'b>(
-        &self,
-        bytes: &'b [u8],
-        message: &[u8],
-        literal: usize,
-        start: usize,
-    ) -> Option<&'b [Word]> {
-        let literals = words(at(bytes, &self.literals));
-        let first = literal.checked_mul(4)?;
-        let text = bytes.get(span_at(literals, first, &self.texts)?)?;
-        let there = message.get(start..)?.get(..text.len())?;
-        if !there.eq_ignore_ascii_case(text) {
-            return None;
-        }
-        Some(words(bytes.get(span_at(literals, first + 2, &self.owners)?)?))
-    }
 }
 
 impl Tables<'_> {
-    /// Calls `hit` with a literal and the place where it would start, for each sample that is a
-    /// gram of it.
-    fn scan<const STRIDE: usize>(&self, message: &[u8], hit: &mut impl FnMut(usize, usize)) {
+    /// Calls `hit` with the owners of each literal that is in the message.
+    fn scan<const GRAM: usize, const STRIDE: usize>(
+        &self,
+        message: &[u8],
+        hit: &mut impl FnMut(&Word),
+    ) {
         let mut rest = message;
         while let Some(sample) = rest.first_chunk() {
-            self.sample(u32::from_le_bytes(*sample), || message.len() - rest.len(), hit);
+            self.sample::<GRAM>(*sample, rest, message, hit);
             rest = rest.get(STRIDE..).unwrap_or_default();
         }
-        let gram = (self.mask.count_ones() / 8).max(1) as usize;
-        while rest.len() >= gram {
+        while rest.len() >= GRAM {
             let mut sample = [0; 4];
             sample.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            self.sample(u32::from_le_bytes(sample), || message.len() - rest.len(), hit);
+            self.sample::<GRAM>(sample, rest, message, hit);
             rest = rest.get(STRIDE..).unwrap_or_default();
         }
     }
 
     #[inline(always)]
-    fn sample(&self, bytes: u32, place: impl Fn() -> usize, hit: &mut impl FnMut(usize, usize)) {
-        let gram = (bytes | CASE) & self.mask;
-        let slot = gram.wrapping_mul(MULTIPLIER).wrapping_shr(self.shift) as usize;
-        match self.slots.get(slot) {
-            None | Some([0, 0]) => {}
-            Some(bucket) => self.bucket(u16::from_le_bytes(*bucket), gram, place(), hit),
+    fn sample<const GRAM: usize>(
+        &self,
+        sample: [u8; 4],
+        rest: &[u8],
+        message: &[u8],
+        hit: &mut impl FnMut(&Word),
+    ) {
+        let gram = (u32::from_le_bytes(sample) | CASE) & const { mask(GRAM) };
+        let bucket = u16::from_le_bytes(self.slots[slot(gram)]);
+        if bucket != 0 {
+            self.bucket(bucket, gram, message.len() - rest.len(), message, hit);
         }
     }
 
     #[inline(never)]
-    fn bucket(&self, bucket: u16, gram: u32, place: usize, hit: &mut impl FnMut(usize, usize)) {
+    fn bucket(
+        &self,
+        bucket: u16,
+        gram: u32,
+        place: usize,
+        message: &[u8],
+        hit: &mut impl FnMut(&Word),
+    ) {
         let bucket = usize::from(bucket);
         let (Some(first), Some(end)) = (word(self.buckets, bucket), word(self.buckets, bucket + 1))
         else {
             return;
         };
-        for [own, literal, back] in self.entries.get(first..end).unwrap_or_default() {
-            let back = u32::from_le_bytes(*back) as usize;
-            if u32::from_le_bytes(*own) == gram && back <= place {
-                hit(u32::from_le_bytes(*literal) as usize, place - back);
+        for entry in self.entries.get(first..end).unwrap_or_default() {
+            if u32::from_le_bytes(entry[0]) == gram && self.is_there(entry, place, message) {
+                let owners = span_at(entry, 4, &(0..self.owners.len()));
+                let owners = owners.and_then(|owners| self.owners.get(owners));
+                words(owners.unwrap_or_default()).iter().for_each(&mut *hit);
             }
         }
+    }
+
+    /// Whether an entry's literal is in the message, with its gram at `place`.
+    fn is_there(&self, entry: &Entry, place: usize, message: &[u8]) -> bool {
+        let back = u32::from_le_bytes(entry[1]) as usize;
+        let text = span_at(entry, 2, &(0..self.texts.len())).and_then(|text| self.texts.get(text));
+        let there = place.checked_sub(back).and_then(|start| message.get(start..));
+        text.zip(there).is_some_and(|(text, there)| {
+            there.get(..text.len()).is_some_and(|there| equal(there, text))
+        })
+    }
+}
+
+/// Whether two texts of one length are equal in the coarse way of grams, four bytes at a time.
+fn equal(one: &[u8], other: &[u8]) -> bool {
+    let four =
+        |a: &[u8; 4], b: &[u8; 4]| u32::from_le_bytes(*a) | CASE == u32::from_le_bytes(*b) | CASE;
+    match (one.last_chunk(), other.last_chunk()) {
+        (Some(a), Some(b)) => {
+            let (one, other): (&[[u8; 4]], &[[u8; 4]]) = (one.as_chunks().0, other.as_chunks().0);
+            one.iter().zip(other).all(|(a, b)| four(a, b)) && four(a, b)
+        }
+        _ => one.eq_ignore_ascii_case(other),
     }
 }
 

@@ -39,6 +39,22 @@ impl Confidence {
         self.0
     }
 
+    /// Appends what `Display` prints, without the detour over a float.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::ZERO => return out.push(b'0'),
+            Self::ONE => return out.push(b'1'),
+            _ => out.extend_from_slice(b"0."),
+        }
+        let mut rest = self.0;
+        for unit in [1000, 100, 10, 1] {
+            if rest > 0 {
+                out.push(b'0' + (rest / unit % 10) as u8);
+                rest %= unit;
+            }
+        }
+    }
+
     /// As a number from 0 to 1.
     pub fn probability(self) -> f64 {
         f64::from(self.0) / 10_000.0
@@ -115,6 +131,20 @@ mod never {
         match String::deserialize(deserializer)?.as_str() {
             "never" => Ok(()),
             _ => Err(de::Error::custom("expected a number from 0 to 1 or \"never\"")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Confidence;
+
+    #[test]
+    fn what_is_written_is_what_is_printed() {
+        for confidence in (0..=10_000).filter_map(Confidence::from_units) {
+            let mut written = Vec::new();
+            confidence.write(&mut written);
+            assert_eq!(String::from_utf8_lossy(&written), confidence.to_string());
         }
     }
 }

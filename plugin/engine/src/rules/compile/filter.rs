@@ -1,51 +1,42 @@
 //! The filter's tables, from the literals that rules need.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::super::filter::{CASE, MULTIPLIER, PASS, PASSES};
-use super::{push, span};
+use super::super::BUILTIN_RULES;
+use super::super::filter::{CASE, PASS, PASSES, SLOTS, mask, slot};
+use super::{Span, push, span};
 
-/// Literals from this length on are in the first pass: four places, four bytes at each.
-const LONG: usize = 7;
+/// From this length on a literal is found by four bytes at every fourth place.
+pub(super) const LONG: usize = 7;
 
-/// At most this many bits of a gram's hash: buckets have 16 bits, and one number is for none.
-const MAX_SLOT_BITS: u32 = 15;
+/// Where the shortest literal has this length, one pass for all has few enough samples.
+const ONE_PASS: usize = 5;
+
+/// A literal with the rules that need it.
+type Owned<'n> = (&'n [u8], Vec<u32>);
 
 /// `needs`: for each rule the literals of which a match holds at least one.
 pub(in super::super) fn tables(needs: &[Option<Vec<Vec<u8>>>]) -> Vec<u8> {
-    let mut literals: Vec<&[u8]> = Vec::new();
-    let mut owners: Vec<Vec<u32>> = Vec::new();
-    let mut places: HashMap<&[u8], usize> = HashMap::new();
+    let mut literals: BTreeMap<&[u8], Vec<u32>> = BTreeMap::new();
     let mut unfiltered = Vec::new();
     for (rule, need) in (0u32..).zip(needs) {
-        let Some(need) = need else {
-            unfiltered.push(rule);
-            continue;
-        };
-        for literal in need {
-            let place = *places.entry(literal).or_insert_with(|| {
-                literals.push(literal);
-                owners.push(Vec::new());
-                owners.len() - 1
-            });
-            owners[place].push(rule);
+        match need {
+            None => unfiltered.push(rule),
+            Some(need) => {
+                for literal in need {
+                    literals.entry(literal).or_default().push(rule);
+                }
+            }
         }
     }
-    let mut section = Section::new();
-    for long in [true, false] {
-        let of_pass = literals.iter().enumerate().filter(|(_, l)| (l.len() >= LONG) == long);
-        section
-            .pass(&of_pass.map(|(number, literal)| (number as u32, *literal)).collect::<Vec<_>>());
-    }
-    section.literals(&literals, &owners);
-    section.part(&bytes_of(&unfiltered));
-    section.finish()
-}
-
-/// The section as it grows: the words at its start and the parts that they speak of.
-struct Section {
-    header: Vec<u8>,
-    parts: Vec<u8>,
+    let literals: Vec<Owned<'_>> = literals.into_iter().collect();
+    let long = |(literal, _): &Owned<'_>| literal.len() >= LONG;
+    let passes = match literals.iter().map(|(literal, _)| literal.len()).min() {
+        Some(0..ONE_PASS) => literals.into_iter().partition(long),
+        _ => (literals, Vec::new()),
+    };
+    Section::default().finish(passes.into(), &unfiltered)
 }
 
 /// Which samples find a literal: `gram` bytes at every place that is a multiple of `stride`.
@@ -61,93 +52,117 @@ impl Sampling {
         let gram = match shortest {
             LONG.. => 4,
             4.. => 3,
-            _ => 2.min(shortest),
+            _ => 2,
         };
         Self { gram, stride: (shortest + 1).saturating_sub(gram).clamp(1, 4) }
     }
 
-    /// Places in a literal of which a sample meets one, wherever the literal stands.
-    fn places(self, literal: &[u8]) -> std::ops::Range<usize> {
-        let free = literal.len() + 1 - (self.gram + self.stride - 1);
-        let first = (0..free)
-            .min_by_key(|first| common(&literal[*first..*first + self.stride + self.gram - 1]));
-        let first = first.unwrap_or_default();
-        first..first + self.stride
+    fn gram(self, text: &[u8]) -> Option<u32> {
+        let mut gram = [0; 4];
+        gram[..self.gram].copy_from_slice(text.get(..self.gram)?);
+        Some((u32::from_le_bytes(gram) | CASE) & mask(self.gram))
     }
 
-    fn mask(self) -> u32 {
-        u32::MAX >> (32 - 8 * self.gram)
+    fn grams(self, text: &[u8]) -> Vec<u32> {
+        text.windows(self.gram).filter_map(|gram| self.gram(gram)).collect()
     }
 }
 
-/// How much of a text is small letters and spaces, which most of a log is made of.
-fn common(text: &[u8]) -> usize {
-    text.iter().filter(|byte| byte.is_ascii_lowercase() || **byte == b' ').count()
+/// How often grams are in logs, for which the examples of the built-in rules stand, and in literals.
+struct Frequency(Vec<u32>);
+
+/// A sample that finds a literal costs as much as these in an example.
+const PER_LITERAL: u32 = 4;
+
+impl Frequency {
+    fn new(sampling: Sampling) -> Self {
+        let mut counts = vec![0; SLOTS];
+        for gram in sampling.grams(BUILTIN_RULES.as_bytes()) {
+            counts[slot(gram)] += 1;
+        }
+        Self(counts)
+    }
+
+    /// Of all runs of places of which a sample meets one, wherever the literal stands, the run
+    /// whose grams are rarest.
+    fn rarest(&mut self, literal: &[u8], sampling: Sampling) -> Range<usize> {
+        let grams = sampling.grams(literal);
+        let cost = |run: &[u32]| run.iter().map(|gram| self.0[slot(*gram)]).sum::<u32>();
+        let runs = grams.windows(sampling.stride).enumerate();
+        let first = runs.min_by_key(|(_, run)| cost(run)).map_or(0, |(first, _)| first);
+        let places = first..first + sampling.stride;
+        grams[places.clone()].iter().for_each(|gram| self.0[slot(*gram)] += PER_LITERAL);
+        places
+    }
+}
+
+/// The section as it grows: the words at its start and the parts that they speak of.
+#[derive(Default)]
+struct Section {
+    header: Vec<u8>,
+    parts: Vec<u8>,
+    texts: Vec<u8>,
+    owners: Vec<u8>,
 }
 
 impl Section {
-    fn new() -> Self {
-        Self { header: Vec::new(), parts: Vec::new() }
+    fn finish(mut self, passes: [Vec<Owned<'_>>; PASSES], unfiltered: &[u32]) -> Vec<u8> {
+        passes.iter().for_each(|literals| self.pass(literals));
+        let (texts, owners) = (std::mem::take(&mut self.texts), std::mem::take(&mut self.owners));
+        for part in [texts, owners, bytes_of(unfiltered)] {
+            self.part(&part);
+        }
+        [self.header, self.parts].concat()
     }
 
     fn part(&mut self, bytes: &[u8]) {
-        let header = 4 * (PASS * PASSES + 8);
+        let header = 4 * (PASS * PASSES + 6);
         push(&mut self.header, &span(header + self.parts.len(), bytes.len()));
         self.parts.extend(bytes);
     }
 
-    fn pass(&mut self, literals: &[(u32, &[u8])]) {
-        let Some(shortest) = literals.iter().map(|(_, literal)| literal.len()).min() else {
-            push(&mut self.header, &[0; 3]);
-            (0..3).for_each(|_| self.part(&[]));
+    fn pass(&mut self, literals: &[Owned<'_>]) {
+        let Some(shortest) = literals.iter().map(|(literal, _)| literal.len()).min() else {
+            push(&mut self.header, &[0; PASS]);
             return;
         };
         let sampling = Sampling::of(shortest);
-        let mut grams = Vec::new();
-        for (number, literal) in literals {
-            for place in sampling.places(literal) {
-                let mut gram = [0; 4];
-                gram[..sampling.gram].copy_from_slice(&literal[place..place + sampling.gram]);
-                let gram = (u32::from_le_bytes(gram) | CASE) & sampling.mask();
-                grams.push([gram, *number, place as u32]);
+        let mut frequency = Frequency::new(sampling);
+        let mut entries = Vec::new();
+        for (literal, owners) in literals {
+            let [text, owners] = self.literal(literal, owners);
+            let places = frequency.rarest(literal, sampling);
+            for (gram, back) in sampling.grams(literal).into_iter().zip(0..) {
+                if places.contains(&(back as usize)) {
+                    entries.push([gram, back, text[0], text[1], owners[0], owners[1]]);
+                }
             }
         }
-        let bits = (grams.len() * 8).next_power_of_two().ilog2().min(MAX_SLOT_BITS);
-        let shift = 32 - bits;
-        let slot = |gram: u32| (gram.wrapping_mul(MULTIPLIER) >> shift) as usize;
-        grams.sort_by_key(|[gram, ..]| slot(*gram));
-        let mut slots = vec![0u16; 1 << bits];
-        let mut buckets = vec![0u32];
-        for (entry, [gram, ..]) in (0u32..).zip(&grams) {
+        entries.sort_by_key(|[gram, ..]| slot(*gram));
+        let mut slots = vec![0u16; SLOTS];
+        // Number 0 is for slots without a bucket.
+        let mut buckets = vec![0];
+        for (entry, [gram, ..]) in (0..).zip(&entries) {
             let slot = &mut slots[slot(*gram)];
             if *slot == 0 {
                 *slot = buckets.len() as u16;
                 buckets.push(entry);
             }
         }
-        buckets.push(grams.len() as u32);
-        push(&mut self.header, &[sampling.stride as u32, sampling.mask(), shift]);
+        buckets.push(entries.len() as u32);
+        push(&mut self.header, &[sampling.gram as u32, sampling.stride as u32]);
         self.part(&slots.iter().flat_map(|slot| slot.to_le_bytes()).collect::<Vec<_>>());
         self.part(&bytes_of(&buckets));
-        self.part(&bytes_of(grams.as_flattened()));
+        self.part(&bytes_of(entries.as_flattened()));
     }
 
-    fn literals(&mut self, literals: &[&[u8]], owners: &[Vec<u32>]) {
-        let (mut table, mut texts, mut rules) = (Vec::new(), Vec::new(), Vec::new());
-        for (literal, owners) in literals.iter().zip(owners) {
-            let owners = bytes_of(owners);
-            push(&mut table, &span(texts.len(), literal.len()));
-            push(&mut table, &span(rules.len(), owners.len()));
-            texts.extend(*literal);
-            rules.extend(owners);
-        }
-        for part in [table, texts, rules] {
-            self.part(&part);
-        }
-    }
-
-    fn finish(self) -> Vec<u8> {
-        [self.header, self.parts].concat()
+    /// Where text and owners are.
+    fn literal(&mut self, literal: &[u8], owners: &[u32]) -> [Span; 2] {
+        let text = span(self.texts.len(), literal.len());
+        self.texts.extend(literal);
+        let at = self.owners.len();
+        push(&mut self.owners, owners);
+        [text, span(at, self.owners.len() - at)]
     }
 }
 

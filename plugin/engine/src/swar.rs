@@ -1,0 +1,100 @@
+//! Eight bytes at a time, in one 64-bit word: what a WebAssembly interpreter pays is operations, and
+//! there are no wider ones.
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// Where the next quotation mark, backslash or control character stands, from `from` on; the end if
+/// there is none.
+pub(crate) fn next_special(text: &[u8], from: usize) -> usize {
+    let specials = |word| below(word, 0x20) | equal_to(word, b'"') | equal_to(word, b'\\');
+    let is_special = |b: &u8| matches!(b, b'"' | b'\\') || *b < 0x20;
+    next(text, from, specials, is_special)
+}
+
+/// As [`next_special`], or where the next byte stands that is not ASCII, or a delete character.
+pub(crate) fn next_not_plain(text: &[u8], from: usize) -> usize {
+    let specials = |word| {
+        let marks = equal_to(word, b'"') | equal_to(word, b'\\') | equal_to(word, 0x7f);
+        below(word, 0x20) | marks | word
+    };
+    next(text, from, specials, |b| matches!(b, b'"' | b'\\' | 0x7f..) || *b < 0x20)
+}
+
+/// Whether two texts are equal. (The C library of WebAssembly compares byte by byte.)
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let word = |chunk: &[u8; 8]| u64::from_le_bytes(*chunk);
+    a.len() == b.len()
+        && a_rest.len() == b_rest.len()
+        && a.iter().zip(b).all(|(a, b)| word(a) == word(b))
+        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
+}
+
+#[inline]
+fn next(
+    text: &[u8],
+    from: usize,
+    specials: impl Fn(u64) -> u64,
+    is_special: impl Fn(&u8) -> bool,
+) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    let (chunks, tail) = rest.as_chunks::<8>();
+    for (place, chunk) in chunks.iter().enumerate() {
+        let found = specials(u64::from_le_bytes(*chunk)) & TOPS;
+        if found != 0 {
+            return from + 8 * place + found.trailing_zeros() as usize / 8;
+        }
+    }
+    from + 8 * chunks.len() + tail.iter().position(is_special).unwrap_or(tail.len())
+}
+
+/// Sets the top bit of bytes below `limit`, at most 0x80. Only the lowest one set is sure to be
+/// right: a borrow may set others above it.
+#[inline]
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(ONES * u64::from(limit)) & !word
+}
+
+/// As [`below`], of bytes equal to `byte`.
+#[inline]
+fn equal_to(word: u64, byte: u8) -> u64 {
+    below(word ^ (ONES * u64::from(byte)), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let byte =
+            prop_oneof![3 => Just(b'a'), 1 => any::<u8>(), 1 => 0x1e..0x24_u8, 1 => 0x7d..0x82_u8];
+        prop::collection::vec(byte, 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_what_a_loop_over_bytes_finds(text in bytes(), from in 0..50_usize) {
+            let from = from.min(text.len());
+            let first = |is: fn(u8) -> bool| (from..text.len()).find(|at| is(text[*at])).unwrap_or(text.len());
+            let special = |b| b < 0x20 || b == b'"' || b == b'\\';
+            prop_assert_eq!(next_special(&text, from), first(special));
+            let not_plain = |b| b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f;
+            prop_assert_eq!(next_not_plain(&text, from), first(not_plain));
+        }
+
+        #[test]
+        fn texts_are_equal_where_all_bytes_are(a in bytes(), place in any::<prop::sample::Index>()) {
+            let mut b = a.clone();
+            prop_assert!(equal(&a, &b));
+            if !b.is_empty() {
+                let place = place.index(b.len());
+                b[place] ^= 0x40;
+                prop_assert!(!equal(&a, &b));
+                b.truncate(place);
+                prop_assert!(!equal(&a, &b));
+            }
+        }
+    }
+}
