@@ -82,7 +82,9 @@ impl Shapes {
             return None;
         }
         let mut variants = shape.variants.iter();
-        variants.find(|(holds, _)| holds.for_message(message, source)).map(|(_, seen)| Arc::clone(seen))
+        variants
+            .find(|(holds, _)| holds.for_message(message, source))
+            .map(|(_, seen)| Arc::clone(seen))
     }
 
     /// The message that [`get`](Self::get) was asked for last, with every digit as `0`; not for one

@@ -7,7 +7,8 @@ const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
 /// Where the next quotation mark, backslash or control character stands, from `from` on; the end if
 /// there is none.
 pub(crate) fn next_special(text: &[u8], from: usize) -> usize {
-    let specials = |word| below(word, 0x20) | equal_to(word, b'"') | equal_to(word, b'\\');
+    // With one bit turned, the quotation mark (0x22) is right behind the control characters.
+    let specials = |word| below(word ^ (ONES * 0x02), 0x21) | equal_to(word, b'\\');
     let is_special = |b: &u8| matches!(b, b'"' | b'\\') || *b < 0x20;
     next(text, from, specials, is_special)
 }
