@@ -46,7 +46,7 @@ pub struct Wamr {
     environment: wamr::wasm_exec_env_t,
     /// The runtime refers to these as long as the module lives.
     _binary: Vec<u8>,
-    _directory: Option<(CString, Box<[*const c_char; 1]>)>,
+    directory: Option<Directory>,
     stderr: File,
     frees: bool,
 }
@@ -68,7 +68,7 @@ impl Wamr {
         enter_thread()?;
         let mut binary = binary.to_vec();
         let mut this = Self {
-            _directory: directory(settings.directory)?,
+            directory: settings.directory.map(directory).transpose()?,
             stderr: tempfile::tempfile()?,
             frees: settings.frees,
             module: load(&mut binary)?,
@@ -88,7 +88,7 @@ impl Wamr {
     }
 
     fn set_wasi_arguments(&mut self) {
-        let (list, count) = match &mut self._directory {
+        let (list, count) = match &mut self.directory {
             Some((_, list)) => (list.as_mut_ptr(), 1),
             None => (null_mut(), 0),
         };
@@ -243,8 +243,8 @@ impl Drop for Wamr {
 /// A buffer that the runtime writes a message into.
 type ErrorText = [c_char; 128];
 
-/// The binary must stay where it is while the module lives; moving the vector does not move it.
-fn load(binary: &mut Vec<u8>) -> Result<wamr::wasm_module_t, Failure> {
+/// The binary must stay where it is while the module lives; moving its vector does not move it.
+fn load(binary: &mut [u8]) -> Result<wamr::wasm_module_t, Failure> {
     let _alone = alone();
     let mut error: ErrorText = [0; 128];
     // SAFETY: both lengths are those of what they stand beside.
@@ -269,14 +269,13 @@ fn instantiate(
     if instance.is_null() { Err(refused("instantiate", &error)) } else { Ok(instance) }
 }
 
-/// The list of preopened directories.
-fn directory(
-    directory: Option<&Path>,
-) -> Result<Option<(CString, Box<[*const c_char; 1]>)>, Failure> {
-    let Some(directory) = directory else { return Ok(None) };
+/// A name and the list that it is in.
+type Directory = (CString, Box<[*const c_char; 1]>);
+
+fn directory(directory: &Path) -> Result<Directory, Failure> {
     let name = CString::new(directory.to_str().ok_or("the directory's name is not UTF-8")?)?;
     let list = Box::new([name.as_ptr()]);
-    Ok(Some((name, list)))
+    Ok((name, list))
 }
 
 fn refused(step: &str, error: &ErrorText) -> Failure {
