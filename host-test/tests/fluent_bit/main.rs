@@ -144,7 +144,11 @@ fn both_syntaxes_say_the_same() {
 fn forward_runs_on_a_thread_of_its_own() {
     for (name, pipeline) in pipelines() {
         for input in pipeline.inputs.iter().filter(|input| input.name() == "forward") {
-            assert!(input.is_on("threaded"), "{name}: on a coroutine's stack every record is lost");
+            assert!(input.is_on("threaded"), "{name}: on a coroutine's stack every event is lost");
+            assert!(
+                input.processors.is_empty(),
+                "{name}: and so is it in a processor, even threaded"
+            );
         }
     }
 }
