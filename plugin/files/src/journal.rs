@@ -145,7 +145,9 @@ impl Follower {
         engine: &Engine,
     ) -> Vec<String> {
         let path = self.file.path().display();
-        let line = |p: &JournalProblem| format!("{path}:{}: {}", self.lines + p.line, p.message);
+        // A line of a journal is a text of one line to its reader.
+        let message = |p: &JournalProblem| p.message.replace(" at line 1 column ", " at column ");
+        let line = |p: &JournalProblem| format!("{path}:{}: {}", self.lines + p.line, message(p));
         let refused = (refused > 0).then(|| {
             let labels = engine.setup().labels();
             format!("{path}: {refused} verdicts are not used; the labels are: {labels}")

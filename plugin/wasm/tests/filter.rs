@@ -79,6 +79,20 @@ fn what_is_not_json_is_repaired_and_labelled() {
 }
 
 #[test]
+fn what_only_a_lenient_reader_takes_is_repaired() {
+    let mut filter = Filter::open(&[], 0);
+    let huge = "9".repeat(400);
+    let cases = [
+        (r#"{"triage":{"triage":"\u12"}}"#.to_owned(), r#"{"triage_input":{"triage":"\\u12"},"#),
+        (format!(r#"{{"n":-{huge}}}"#), r#"{"n":-1.7976931348623157e+308,"#),
+    ];
+    for (record, begin) in cases {
+        let out = answer(&mut filter, record.as_bytes());
+        assert!(out.starts_with(begin), "{out}");
+    }
+}
+
+#[test]
 fn numbers_with_exponents_stay_as_they_are() {
     let mut filter = Filter::open(&[], 0);
     let out = answer(&mut filter, br#"{"a":1e-05,"b":-2.5E+10,"c":"\u00e9"}"#);

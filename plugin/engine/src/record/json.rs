@@ -5,6 +5,9 @@ use std::borrow::Cow;
 
 use crate::swar::next_special;
 
+/// A longer number may be out of range without an exponent.
+const LONGEST_NUMBER: usize = 300;
+
 /// What is wrong with a line that should be JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no valid JSON at byte {offset}: expected {expected}")]
@@ -295,6 +298,7 @@ impl<'r> Scan<'r> {
 
     /// A number as RFC 8259 writes it.
     fn number(&mut self) -> Result<(), Malformed> {
+        let from = self.at;
         self.at += usize::from(self.peek() == Some(b'-'));
         match self.peek() {
             Some(b'0') => self.at += 1,
@@ -310,6 +314,7 @@ impl<'r> Scan<'r> {
             self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
             self.digits()?;
         }
+        self.doubtful |= self.at - from > LONGEST_NUMBER;
         Ok(())
     }
 

@@ -86,8 +86,8 @@ impl<'r> Record<'r> {
     }
 
     /// Whether a reader that is stricter than the splice may refuse it: it holds an escape that
-    /// JSON does not have, a control character in a string, or a number with an exponent, which may
-    /// be out of range.
+    /// JSON does not have, a control character in a string, or a number with an exponent or of more
+    /// than 300 characters, which may be out of range.
     pub fn is_doubtful(&self) -> bool {
         self.scanned.is_doubtful
     }
