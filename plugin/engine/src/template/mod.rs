@@ -71,14 +71,6 @@ impl Masker {
         &self.template
     }
 
-    pub(crate) fn mask_blind(&mut self, message: &[u8], _blind: &[u8]) -> &str {
-        self.mask(message)
-    }
-
-    pub(crate) fn pins(&self) -> Option<&[Pin]> {
-        None
-    }
-
     /// The template made last.
     pub fn template(&self) -> &str {
         &self.template
@@ -96,12 +88,6 @@ impl Masker {
             }
         }
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pin {
-    pub(crate) place: u32,
-    pub(crate) digit: u8,
 }
 
 fn mask_bytes<'o>(line: &[u8], out: &'o mut Buffer) -> &'o [u8] {
