@@ -165,6 +165,7 @@ mod tests {
             "commit deadbeef42 of 123e4567-e89b-12d3-a456-426614174000",
             "eth0 blk_12 worker-7 db-1.example.com /var/log/x1.log",
             "exited with code 137",
+            "retry 3 of 5, 4 left, 7 ok",
             "uid=0 pid=12 {\"size\":12}",
         ] {
             assert_eq!(pinned(message).as_deref(), Some(""), "{message}");
