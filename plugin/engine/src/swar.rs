@@ -35,13 +35,19 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
 /// Writes `text` to `out` with every ASCII digit as `0`.
 pub(crate) fn blind(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    let (chunks, tail) = text.as_chunks::<8>();
+    out.extend_from_slice(text);
+    let (chunks, tail) = out.as_chunks_mut::<8>();
     for chunk in chunks {
         let word = u64::from_le_bytes(*chunk);
-        let low_nibbles = (digits(word) >> 7) * 0x0f;
-        out.extend_from_slice(&(word & !low_nibbles).to_le_bytes());
+        let digits = digits(word);
+        if digits != 0 {
+            let low_nibbles = (digits >> 7) * 0x0f;
+            *chunk = (word & !low_nibbles).to_le_bytes();
+        }
     }
-    out.extend(tail.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }));
+    for byte in tail.iter_mut().filter(|b| b.is_ascii_digit()) {
+        *byte = b'0';
+    }
 }
 
 /// A hash for tables that compare what they find: fast, and easy to make collide.

@@ -18,7 +18,7 @@ impl Scan<'_> {
         let whole = part(self.o.text, start, end);
         if has_digit
             && let Value::Masked(mask @ (Mask::Time | Mask::Ip), end) =
-                value::classify(self.o.text, start, first, seen)
+                value::classify(self.o.text, &mut self.o.original, start, first, seen)
         {
             return self.mask(mask, end);
         }
@@ -43,9 +43,11 @@ impl Scan<'_> {
             return self.mask(Mask::Number, end);
         }
         let has_digit = whole.iter().any(u8::is_ascii_digit);
-        let extension = whole.rsplit(|b| *b == b'.').next().unwrap_or_default();
-        let file = whole.contains(&b'.') && words::is_data_extension(extension);
-        if has_digit || file || slashes >= 3 || whole.contains(&b'\\') {
+        let is_file = || {
+            let extension = words::last_part(whole);
+            whole.contains(&b'.') && words::is_data_extension(extension, || extension)
+        };
+        if has_digit || slashes >= 3 || whole.contains(&b'\\') || is_file() {
             self.mask(Mask::Path, end);
         } else {
             self.keep(end);

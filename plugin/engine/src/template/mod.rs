@@ -20,6 +20,9 @@
 //! * What follows a key such as `password=`, `token:` or `"api_key":` is masked, whatever it is. A
 //!   secret in free text (`with password hunter`) is a word like others, and stays.
 //!
+//! Few templates depend on the value of a digit (`0 errors`, a status, `ssh2`). The scanner reads the
+//! line with every digit as a `0`, and notes each place whose digit it has to ask for: see `pins`.
+//!
 //! A template is UTF-8 of at most [`MAX_TEMPLATE`] bytes; bytes that are not UTF-8 become U+FFFD.
 
 mod chars;
@@ -27,13 +30,19 @@ mod compound;
 mod name;
 mod output;
 mod pair;
+mod pins;
 mod scan;
 mod value;
 mod words;
 
+use chars::part;
 use output::Buffer;
+pub(crate) use pins::Pin;
+use pins::{Original, Pins};
 use value::Mask;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::swar;
 
 /// A template is cut, on a character boundary, after this many bytes.
 pub const MAX_TEMPLATE: usize = 1024;
@@ -45,17 +54,25 @@ pub const MAX_TEMPLATE: usize = 1024;
 /// let mut masker = Masker::default();
 /// assert_eq!(masker.mask(b"took 31 ms for 10.0.0.7:8080"), "took <dur> for <ip>");
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Masker {
-    /// Where a template is made.
-    out: Box<Buffer>,
-    /// The template made last.
-    template: String,
+    /// The line, blind, where the caller has not made it.
+    blind: Vec<u8>,
+    made: Made,
 }
 
-impl Default for Masker {
+/// What was made of the last message.
+#[derive(Debug)]
+struct Made {
+    /// Where a template is made.
+    out: Box<Buffer>,
+    template: String,
+    pins: Pins,
+}
+
+impl Default for Made {
     fn default() -> Self {
-        Self { out: Box::new([0; _]), template: String::new() }
+        Self { out: Box::new([0; _]), template: String::new(), pins: Pins::default() }
     }
 }
 
@@ -63,49 +80,100 @@ impl Masker {
     /// The template of `message`; valid until the next call.
     pub fn mask(&mut self, message: &[u8]) -> &str {
         let (line, has_escape) = scan::first_line(message);
+        let text = part(message, line.start, line.end);
         if has_escape {
-            self.mask_line(&scan::without_escapes(line));
+            self.made.mask_escaped(text);
         } else {
-            self.mask_line(line);
+            swar::blind(text, &mut self.blind);
+            self.made.mask_line(text, &self.blind, line.start);
         }
-        &self.template
+        self.template()
+    }
+
+    /// As [`Self::mask`], where `blind` is `message` with every ASCII digit as `0`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the cache of shapes"))]
+    pub(crate) fn mask_blind(&mut self, message: &[u8], blind: &[u8]) -> &str {
+        if blind.len() != message.len() {
+            return self.mask(message);
+        }
+        let (line, has_escape) = scan::first_line(message);
+        let text = part(message, line.start, line.end);
+        if has_escape {
+            self.made.mask_escaped(text);
+        } else {
+            self.made.mask_line(text, part(blind, line.start, line.end), line.start);
+        }
+        self.template()
     }
 
     /// The template made last.
     pub fn template(&self) -> &str {
-        &self.template
+        &self.made.template
     }
 
-    /// Words are copied byte for byte, so the template is UTF-8 where the line is.
-    fn mask_line(&mut self, line: &[u8]) {
-        self.template.clear();
-        match str::from_utf8(mask_bytes(line, &mut self.out)) {
-            Ok(template) => self.template.push_str(template),
-            Err(_) => {
-                let line = String::from_utf8_lossy(line);
-                let template = str::from_utf8(mask_bytes(line.as_bytes(), &mut self.out));
-                self.template.push_str(template.unwrap_or_default());
-            }
-        }
+    /// The digits that the template made last depends on: a message that is blind to the same bytes,
+    /// and has the same digits there, has the same template and the same pins. None where these
+    /// digits are not told.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the cache of shapes"))]
+    pub(crate) fn pins(&self) -> Option<&[Pin]> {
+        self.made.pins.get()
     }
 }
 
-fn mask_bytes<'o>(line: &[u8], out: &'o mut Buffer) -> &'o [u8] {
-    let (mut length, cut) = scan::mask_into(line, out);
+impl Made {
+    /// Words are copied byte for byte, so the template is UTF-8 where the line is.
+    fn mask_line(&mut self, line: &[u8], blind: &[u8], offset: usize) {
+        self.template.clear();
+        self.pins.clear();
+        let original = Original::new(line, offset, &mut self.pins);
+        match str::from_utf8(mask_bytes(blind, original, &mut self.out)) {
+            Ok(template) => self.template.push_str(template),
+            Err(_) => self.mask_lossy(line),
+        }
+    }
+
+    #[inline(never)]
+    fn mask_lossy(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let blind = blinded(line.as_bytes());
+        let original = Original::new(line.as_bytes(), 0, &mut self.pins);
+        let template = str::from_utf8(mask_bytes(&blind, original, &mut self.out));
+        self.template.push_str(template.unwrap_or_default());
+        self.pins.lose();
+    }
+
+    #[inline(never)]
+    fn mask_escaped(&mut self, line: &[u8]) {
+        let line = scan::without_escapes(line);
+        self.mask_line(&line, &blinded(&line), 0);
+        self.pins.lose();
+    }
+}
+
+fn blinded(line: &[u8]) -> Vec<u8> {
+    let mut blind = Vec::new();
+    swar::blind(line, &mut blind);
+    blind
+}
+
+fn mask_bytes<'o>(blind: &[u8], original: Original<'_>, out: &'o mut Buffer) -> &'o [u8] {
+    let (mut length, cut) = scan::mask_into(blind, original, out);
     if cut {
         length = settle(length, out);
     }
-    chars::part(out, 0, length)
+    part(out, 0, length)
 }
 
 /// The cut may have taken away what a decision before it rested on: a template that was cut is
 /// masked again until it stays. Gives its length.
 #[inline(never)]
 fn settle(mut length: usize, out: &mut Buffer) -> usize {
+    let mut pins = Pins::default();
     for _ in 0..8 {
-        let before = chars::part(out, 0, length).to_vec();
-        (length, _) = scan::mask_into(&before, out);
-        if chars::part(out, 0, length) == before {
+        let before = part(out, 0, length).to_vec();
+        let original = Original::new(&before, 0, &mut pins);
+        (length, _) = scan::mask_into(&blinded(&before), original, out);
+        if part(out, 0, length) == before {
             return length;
         }
     }

@@ -77,11 +77,15 @@ impl Scan<'_> {
             && !in_word(at(self.o.text, start + 5))
     }
 
-    pub(super) fn is_year(&self, start: usize, end: usize) -> bool {
-        let token = part(self.o.text, start, end);
-        matches!(token, [b'1', b'9', ..] | [b'2', b'0', ..])
-            && token.len() == 4
-            && token.iter().all(u8::is_ascii_digit)
+    /// `19..` or `20..`.
+    pub(super) fn is_year(&mut self, start: usize, end: usize) -> bool {
+        let original = &mut self.o.original;
+        part(self.o.text, start, end) == b"0000"
+            && match original.digit(start) {
+                b'1' => original.digit(start + 1) == b'9',
+                b'2' => original.digit(start + 1) == b'0',
+                _ => false,
+            }
     }
 
     /// Where a date that began with the name of a day or month goes on to: behind the day of the

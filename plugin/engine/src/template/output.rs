@@ -2,6 +2,7 @@
 
 use super::MAX_TEMPLATE;
 use super::chars::{at, in_token, in_word, part};
+use super::pins::Original;
 use super::value::{LONGEST_MASK, Mask};
 
 /// Room for the mark that says that a template was cut.
@@ -16,11 +17,16 @@ pub(super) type Buffer = [u8; MAX_TEMPLATE + LONGEST_MASK];
 /// What was read, and what it became. Text that stays is only marked, and copied in one piece when
 /// something else follows.
 pub(super) struct Output<'a> {
+    /// The line, blind: every digit is a `0`.
     pub(super) text: &'a [u8],
+    /// The line with its digits.
+    pub(super) original: Original<'a>,
     /// Everything before is read.
     pub(super) at: usize,
     /// `text[kept..at]` stays, and is not copied yet.
     kept: usize,
+    /// Digits are in what is kept.
+    kept_digits: bool,
     out: &'a mut Buffer,
     /// How long the template is.
     length: usize,
@@ -38,11 +44,13 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(text: &'a [u8], out: &'a mut Buffer) -> Self {
+    pub(super) fn new(text: &'a [u8], original: Original<'a>, out: &'a mut Buffer) -> Self {
         Self {
             text,
+            original,
             at: 0,
             kept: 0,
+            kept_digits: false,
             out,
             length: 0,
             space: false,
@@ -70,11 +78,17 @@ impl<'a> Output<'a> {
         self.at < self.text.len() && !self.full()
     }
 
-    /// Keeps everything up to `end`.
+    /// Keeps everything up to `end`, which has no digit in it.
     #[inline]
     pub(super) fn keep(&mut self, end: usize) {
         self.at = end;
         self.fresh = None;
+    }
+
+    /// Keeps everything up to `end`, with digits in it.
+    pub(super) fn keep_digits(&mut self, end: usize) {
+        self.kept_digits = true;
+        self.keep(end);
     }
 
     /// More than white space is kept.
@@ -173,6 +187,7 @@ impl<'a> Output<'a> {
     pub(super) fn finish(mut self) -> (usize, bool) {
         self.flush();
         if self.full() {
+            self.original.lose_pins();
             self.write_space();
             self.write(Mask::Any.padded());
             self.length += Mask::Any.length();
@@ -188,11 +203,20 @@ impl<'a> Output<'a> {
     #[inline]
     fn flush(&mut self) {
         let (from, to) = (std::mem::replace(&mut self.kept, self.at), self.at);
-        if from < to
-            && let Some(kept) = self.text.get(from..to)
-        {
+        if from < to {
+            let kept = if self.kept_digits {
+                self.with_digits(from, to)
+            } else {
+                part(self.text, from, to)
+            };
             self.copy(kept);
         }
+    }
+
+    #[inline(never)]
+    fn with_digits(&mut self, from: usize, to: usize) -> &'a [u8] {
+        self.kept_digits = false;
+        self.original.part(from, to)
     }
 
     #[inline]

@@ -34,12 +34,12 @@ impl Scan<'_> {
         let counts = self.cue != Cue::None && !value.is_empty();
         if counts && value.iter().all(u8::is_ascii_digit) {
             match self.cued_number(self.o.at, end) {
-                Cued::Kept => return self.keep(end),
+                Cued::Kept => return self.o.keep_digits(end),
                 Cued::Masked(mask) => self.mask(mask, end),
                 Cued::No => self.mask(Mask::Number, end),
             }
         } else {
-            let known = if counts { exactly_one_mask(value) } else { None };
+            let known = if counts { self.exactly_one_mask(self.o.at, end) } else { None };
             self.mask(known.unwrap_or(Mask::Any), end);
         }
         // What follows may be glued to the next value: `a=1 2x` is no list.
@@ -69,25 +69,24 @@ impl Scan<'_> {
 
     /// Where the value goes on to; masks in it are part of it. The first byte of a value belongs
     /// to it whatever it is.
-    fn bare_value_end(&self, from: usize, at_start: bool) -> usize {
+    fn bare_value_end(&mut self, from: usize, at_start: bool) -> usize {
         let mut end = from;
         loop {
-            let rest = part(self.o.text, end, self.o.text.len());
             let first = at_start && end == from;
-            match Mask::starting(rest) {
-                Some(mask) => end += mask.length(),
-                None if rest.is_empty() || (!first && ends_pair(at(rest, 0))) => return end,
-                None => end += 1,
+            match (self.mask_at(end), self.o.text.get(end)) {
+                (Some(mask), _) => end += mask.length(),
+                (None, Some(byte)) if first || !ends_pair(*byte) => end += 1,
+                _ => return end,
             }
         }
     }
 
     /// A key, in which a number may be masked already, and its `=`.
-    fn key_follows(&self, from: usize) -> bool {
+    fn key_follows(&mut self, from: usize) -> bool {
         let mut end = from;
         loop {
             end += run(self.o.text, end, in_token);
-            match Mask::starting(part(self.o.text, end, self.o.text.len())) {
+            match self.mask_at(end) {
                 Some(mask) => end += mask.length(),
                 None => return at(self.o.text, end) == b'=',
             }
@@ -110,16 +109,13 @@ impl Scan<'_> {
             Some(worth) => worth == Worth::Text,
             None => !is_one_value(inner) || (opened > 0 && at(self.o.text, opened - 1) == b'='),
         };
-        if is_text && exactly_one_mask(inner).is_none() {
+        let can_be_mask = is_text || json_value.is_none();
+        let known = if can_be_mask { self.exactly_one_mask(opened + 1, close) } else { None };
+        if is_text && known.is_none() {
             return self.keep_mark();
         }
         self.keep_mark();
-        self.mask(
-            exactly_one_mask(inner)
-                .filter(|_| is_text || json_value.is_none())
-                .unwrap_or(Mask::Any),
-            close,
-        );
+        self.mask(known.unwrap_or(Mask::Any), close);
         self.keep_mark();
     }
 
@@ -179,6 +175,11 @@ impl Scan<'_> {
         }
         self.unclosed[kind] = true;
         None
+    }
+
+    /// The mask that the input holds from `from` to `to`, and nothing else.
+    fn exactly_one_mask(&mut self, from: usize, to: usize) -> Option<Mask> {
+        self.mask_at(from).filter(|mask| from + mask.length() == to)
     }
 
     /// Where the bracket that opens at `opened` closes.
@@ -246,8 +247,4 @@ fn is_one_value(inner: &[u8]) -> bool {
             Class::Space | Class::OpenBracket | Class::CloseBracket | Class::OpenAngle => true,
             _ => matches!(b, b'{' | b'}' | b'"'),
         })
-}
-
-fn exactly_one_mask(inner: &[u8]) -> Option<Mask> {
-    Mask::starting(inner).filter(|mask| mask.length() == inner.len())
 }

@@ -4,18 +4,21 @@
 //! token depends on the token, on a few bytes after it, and on the words and masks before it; a
 //! mask in the input counts as the value that it stands for, so that a template masks to itself.
 
+use std::ops::Range;
+
 use super::chars::{
     Class, DIGIT, DOT, HIGH_BITS, JOINT, LETTER, at, before_mark, chunk, class, each, ends_word,
     in_list_item, in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run,
     spaces, swallows_space, token_kind,
 };
 use super::output::{Buffer, LONGEST_WORD, Output};
+use super::pins::Original;
 use super::value::{self, Mask, Value};
 use super::words::{self, Cue, Meaning, Unit, Worth};
 
 /// The first line with anything on it, and whether it holds an escape: what follows in a stack
 /// trace does not count.
-pub(super) fn first_line(message: &[u8]) -> (&[u8], bool) {
+pub(super) fn first_line(message: &[u8]) -> (Range<usize>, bool) {
     let from = run(message, 0, |b| class(b) == Class::Space && b != ESCAPE);
     let text = part(message, from, message.len());
     let mut end = 0;
@@ -33,17 +36,17 @@ pub(super) fn first_line(message: &[u8]) -> (&[u8], bool) {
         rest = behind;
     }
     match rest.iter().position(|b| matches!(*b, b'\n' | ESCAPE)) {
-        Some(place) => rest_of_line(text, text.len() - rest.len() + place),
-        None => (text, false),
+        Some(place) => rest_of_line(message, from, message.len() - rest.len() + place),
+        None => (from..message.len(), false),
     }
 }
 
-/// Where the line ends, and whether it holds an escape, looked for from `from` on.
+/// The line from `start` on, and whether it holds an escape; `from` is where to look for its end.
 #[inline(never)]
-fn rest_of_line(text: &[u8], from: usize) -> (&[u8], bool) {
-    let rest = part(text, from, text.len());
+fn rest_of_line(message: &[u8], start: usize, from: usize) -> (Range<usize>, bool) {
+    let rest = part(message, from, message.len());
     let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    (part(text, 0, from + end), part(rest, 0, end).contains(&ESCAPE))
+    (start..from + end, part(rest, 0, end).contains(&ESCAPE))
 }
 
 /// Not 0 if a byte below the space is in a chunk.
@@ -52,11 +55,15 @@ fn controls(chunk: u64) -> u64 {
     chunk.wrapping_sub(each(b' ')) & !chunk & HIGH_BITS
 }
 
-/// Writes the template of `line`, which holds no escape sequences. Gives its length, and whether it
-/// was cut.
-pub(super) fn mask_into(line: &[u8], out: &mut Buffer) -> (usize, bool) {
+/// Writes the template of a line, blind and original, which holds no escape sequences. Gives its
+/// length, and whether it was cut.
+pub(super) fn mask_into<'a>(
+    blind: &'a [u8],
+    original: Original<'a>,
+    out: &'a mut Buffer,
+) -> (usize, bool) {
     let mut scan = Scan {
-        o: Output::new(line, out),
+        o: Output::new(blind, original, out),
         cue: Cue::None,
         json_value: None,
         closing: [0; 2],
@@ -286,7 +293,7 @@ impl Scan<'_> {
 
     /// What the token at `start` is that begins with so many digits, if its first bytes tell.
     #[inline]
-    fn plain_value(&self, start: usize, digits: usize, next: u8) -> Option<(Mask, usize)> {
+    fn plain_value(&mut self, start: usize, digits: usize, next: u8) -> Option<(Mask, usize)> {
         let text = self.o.text;
         let after_time = self.after_time();
         let value = match next {
@@ -300,7 +307,7 @@ impl Scan<'_> {
             _ if digits == 8 => return None,
             _ if class(next) == Class::Space => {
                 let end = start + digits;
-                if digits == 1 && at(text, start) == b'0' && self.failures_follow(end) {
+                if digits == 1 && self.failures_follow(end) && self.is_zero(start, end) {
                     return None;
                 }
                 return Some(self.spaced_unit(end).unwrap_or((Mask::Number, end)));
@@ -419,7 +426,7 @@ impl Scan<'_> {
     fn dotted_word(&self, start: usize, end: usize) -> Option<(Mask, usize)> {
         let word = part(self.o.text, start, end);
         let last = words::last_part(word);
-        if words::is_data_extension(last) {
+        if words::is_data_extension(last, || last) {
             return Some((Mask::Path, end));
         }
         let dots = word.iter().filter(|b| **b == b'.').count();
@@ -432,13 +439,13 @@ impl Scan<'_> {
     fn value(&mut self, start: usize, end: usize, seen: u8) {
         match self.cued_number(start, end) {
             Cued::Masked(mask) => return self.mask(mask, end),
-            Cued::Kept => return self.keep(end),
+            Cued::Kept => return self.o.keep_digits(end),
             Cued::No => {}
         }
         if (self.after_time() && self.is_year(start, end)) || self.is_zone_offset(start) {
             return self.mask(Mask::Time, end);
         }
-        match value::classify(self.o.text, start, end, seen) {
+        match value::classify(self.o.text, &mut self.o.original, start, end, seen) {
             Value::Masked(Mask::Number, end) => match self.spaced_unit(end) {
                 Some((mask, end)) => self.mask(mask, end),
                 None => self.mask(Mask::Number, end),
@@ -449,29 +456,41 @@ impl Scan<'_> {
                 self.mask(Mask::Number, end);
             }
             Value::Word => {
-                self.keep(end);
+                self.o.keep_digits(end);
                 self.cue = Cue::None;
             }
         }
     }
 
     /// Numbers whose meaning is more than their size: a status, an exit code, no failures.
-    pub(super) fn cued_number(&self, start: usize, end: usize) -> Cued {
-        let token = part(self.o.text, start, end);
-        match self.cue {
-            Cue::Status | Cue::Request if is_status(token) => Cued::Masked(match at(token, 0) {
-                b'1'..=b'4' if self.cue == Cue::Request => Mask::Status,
-                class => Mask::status_class(class),
-            }),
-            Cue::Exit | Cue::Failures if token == b"0" => Cued::Kept,
+    pub(super) fn cued_number(&mut self, start: usize, end: usize) -> Cued {
+        let (token, cue) = (part(self.o.text, start, end), self.cue);
+        match cue {
+            Cue::Status | Cue::Request if token == b"000" => self.status(start),
+            Cue::Exit | Cue::Failures if self.is_zero(start, end) => Cued::Kept,
             Cue::Exit
                 if token.strip_prefix(b"-").unwrap_or(token).iter().all(u8::is_ascii_digit) =>
             {
                 Cued::Masked(Mask::NonZero)
             }
-            _ if token == b"0" && self.failures_follow(end) => Cued::Kept,
+            _ if token == b"0" && self.failures_follow(end) && self.is_zero(start, end) => {
+                Cued::Kept
+            }
             _ => Cued::No,
         }
+    }
+
+    /// A number of three digits where a status is expected.
+    fn status(&mut self, start: usize) -> Cued {
+        match self.o.original.digit(start) {
+            b'1'..=b'4' if self.cue == Cue::Request => Cued::Masked(Mask::Status),
+            class => Mask::status_class(class).map_or(Cued::No, Cued::Masked),
+        }
+    }
+
+    /// Whether the token is just a `0`, and no other digit.
+    fn is_zero(&mut self, start: usize, end: usize) -> bool {
+        part(self.o.text, start, end) == b"0" && self.o.original.digit(start) == b'0'
     }
 
     /// `0 errors`, `0 failed`.
@@ -562,10 +581,16 @@ impl Scan<'_> {
 
     #[inline(never)]
     fn existing_mask(&mut self) {
-        match Mask::starting(part(self.o.text, self.o.at, self.o.text.len())) {
+        match self.mask_at(self.o.at) {
             Some(mask) => self.mask(mask, self.o.at + mask.length()),
             None => self.punctuation(),
         }
+    }
+
+    /// The mask that the input holds at `at`.
+    #[inline]
+    pub(super) fn mask_at(&mut self, at: usize) -> Option<Mask> {
+        Mask::starting(self.o.text, &mut self.o.original, at)
     }
 
     fn starts_negative_number(&self) -> bool {
@@ -598,10 +623,6 @@ impl Scan<'_> {
         self.cue = Cue::None;
         self.o.mask(mask, end);
     }
-}
-
-fn is_status(token: &[u8]) -> bool {
-    token.len() == 3 && matches!(at(token, 0), b'1'..=b'5') && token.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether the bracket closes behind a word or a number: the common case, and no list.

@@ -3,6 +3,7 @@
 use super::chars::{
     DIGIT, DOT, at, chunk, digits, each, in_token, in_word, mark, non_digits, part, run,
 };
+use super::pins::Original;
 use super::words::{self, Unit};
 
 /// What stands in the template for a value.
@@ -100,27 +101,32 @@ impl Mask {
         usize::from(LENGTHS[self as usize])
     }
 
-    pub(super) fn status_class(class: u8) -> Self {
+    /// The mask of a status by its first digit.
+    pub(super) fn status_class(class: u8) -> Option<Self> {
         match class {
-            b'1' => Self::Status1xx,
-            b'2' => Self::Status2xx,
-            b'3' => Self::Status3xx,
-            b'4' => Self::Status4xx,
-            _ => Self::Status5xx,
+            b'1' => Some(Self::Status1xx),
+            b'2' => Some(Self::Status2xx),
+            b'3' => Some(Self::Status3xx),
+            b'4' => Some(Self::Status4xx),
+            b'5' => Some(Self::Status5xx),
+            _ => None,
         }
     }
 
-    /// The mask that `text` begins with: templates are masked again when they are loaded.
+    /// The mask that stands at `at`: templates are masked again when they are loaded.
     #[inline]
-    pub(super) fn starting(text: &[u8]) -> Option<Self> {
-        if text.first() != Some(&b'<') {
+    pub(super) fn starting(text: &[u8], original: &mut Original<'_>, at: usize) -> Option<Self> {
+        if text.get(at) != Some(&b'<') {
             return None;
         }
-        Self::behind_angle(text)
+        Self::behind_angle(part(text, at, text.len()), original, at)
     }
 
     #[inline(never)]
-    fn behind_angle(text: &[u8]) -> Option<Self> {
+    fn behind_angle(text: &[u8], original: &mut Original<'_>, at: usize) -> Option<Self> {
+        if text.starts_with(b"<0xx>") {
+            return Self::status_class(original.digit(at + 1));
+        }
         MASKS.iter().find(|(_, name)| text.starts_with(name.as_bytes())).map(|(mask, _)| *mask)
     }
 }
@@ -137,7 +143,13 @@ pub(super) enum Value {
 }
 
 /// Decides what the token `part(text, start, end)` is. It holds at least one digit.
-pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value {
+pub(super) fn classify(
+    text: &[u8],
+    original: &mut Original<'_>,
+    start: usize,
+    end: usize,
+    seen: u8,
+) -> Value {
     let token = part(text, start, end);
     let masked = |mask| Value::Masked(mask, end);
     if seen == DIGIT && !matches!(at(text, end), b':' | b'/') {
@@ -164,10 +176,10 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
     if let Some(mask) = number(token) {
         return masked(mask);
     }
-    if at(token, 0).is_ascii_alphabetic() && words::is_term(token) {
+    if at(token, 0).is_ascii_alphabetic() && words::is_term(token, || original.part(start, end)) {
         return Value::Word;
     }
-    if let Some(mask) = fixed_shape(token) {
+    if let Some(mask) = fixed_shape(token, || original.digit(start)) {
         return masked(mask);
     }
     if let Some(prefix) = numbered(token) {
@@ -175,7 +187,7 @@ pub(super) fn classify(text: &[u8], start: usize, end: usize, seen: u8) -> Value
     }
     if seen & DOT != 0
         && token.contains(&b'.')
-        && let Some(value) = dotted(text, start, end)
+        && let Some(value) = dotted(text, original, start, end)
     {
         return value;
     }
@@ -235,10 +247,11 @@ fn is_compound_duration(token: &[u8]) -> bool {
 }
 
 /// Shapes without a joint of their own, and UUIDs.
-fn fixed_shape(token: &[u8]) -> Option<Mask> {
+fn fixed_shape(token: &[u8], first: impl FnOnce() -> u8) -> Option<Mask> {
     let hex = |b: &u8| b.is_ascii_hexdigit();
     if let [b'0', b'x' | b'X', digits @ ..] = token
         && digits.iter().all(hex)
+        && first() == b'0'
     {
         return Some(Mask::Hex);
     }
@@ -262,10 +275,10 @@ fn numbered(token: &[u8]) -> Option<usize> {
 }
 
 /// Tokens with dots: versions, file names, host names, class names.
-fn dotted(text: &[u8], start: usize, end: usize) -> Option<Value> {
+fn dotted(text: &[u8], original: &mut Original<'_>, start: usize, end: usize) -> Option<Value> {
     let token = part(text, start, end);
     let last = words::last_part(token);
-    if words::is_data_extension(last) {
+    if words::is_data_extension(last, || original.part(end - last.len(), end)) {
         return Some(Value::Masked(Mask::Path, end));
     }
     if matches!(at(token, 0), b'v' | b'V') && at(token, 1).is_ascii_digit() {

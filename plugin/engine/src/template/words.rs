@@ -42,6 +42,19 @@ const fn key(word: &[u8]) -> u64 {
     packed
 }
 
+/// As [`key`], with every digit as a `0`.
+const fn blind_key(word: &[u8]) -> u64 {
+    let mut bytes = key(word).to_le_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i].is_ascii_digit() {
+            bytes[i] = b'0';
+        }
+        i += 1;
+    }
+    u64::from_le_bytes(bytes)
+}
+
 /// What [`key`] gives for a word of at most eight letters, in fewer steps.
 #[inline]
 fn pack(word: &[u8]) -> u64 {
@@ -67,14 +80,18 @@ struct Words<const SLOTS: usize>([u64; SLOTS]);
 
 impl<const SLOTS: usize> Words<SLOTS> {
     const fn new(words: &[&[u8]]) -> Self {
+        Self::of_keys(words, false)
+    }
+
+    const fn of_keys(words: &[&[u8]], blind: bool) -> Self {
         assert!(SLOTS.is_power_of_two() && SLOTS >= 2 * words.len());
         let mut slots = [0; SLOTS];
         let mut word = 0;
         while word < words.len() {
             assert!(words[word].len() <= 8);
-            let packed = key(words[word]);
+            let packed = if blind { blind_key(words[word]) } else { key(words[word]) };
             let mut slot = Self::slot(packed);
-            while slots[slot] != 0 {
+            while slots[slot] != 0 && slots[slot] != packed {
                 slot = (slot + 1) % SLOTS;
             }
             slots[slot] = packed;
@@ -102,6 +119,24 @@ impl<const SLOTS: usize> Words<SLOTS> {
                 _ => slot = (slot + 1) % SLOTS,
             }
         }
+    }
+}
+
+/// A set of words of which some hold digits. Most words are told from them when they are blind: the
+/// digits of others need not be asked for.
+struct DigitWords<const SLOTS: usize> {
+    blind: Words<SLOTS>,
+    exact: Words<SLOTS>,
+}
+
+impl<const SLOTS: usize> DigitWords<SLOTS> {
+    const fn new(words: &[&[u8]]) -> Self {
+        Self { blind: Words::of_keys(words, true), exact: Words::of_keys(words, false) }
+    }
+
+    #[inline]
+    fn contains<'a>(&self, blind: &[u8], word: impl FnOnce() -> &'a [u8]) -> bool {
+        self.blind.contains(blind) && self.exact.contains(word())
     }
 }
 
@@ -616,8 +651,8 @@ pub(super) fn last_part(name: &[u8]) -> &[u8] {
 }
 
 /// Technical terms with a digit in them: part of the wording, not a value.
-pub(super) fn is_term(token: &[u8]) -> bool {
-    static TERMS: Words<256> = Words::new(&[
+pub(super) fn is_term<'a>(blind: &[u8], token: impl FnOnce() -> &'a [u8]) -> bool {
+    static TERMS: DigitWords<256> = DigitWords::new(&[
         b"ssh1", b"ssh2", b"http1", b"http2", b"http3", b"h2", b"h2c", b"h3", b"ipv4", b"ipv6",
         b"ip4", b"ip6", b"tcp4", b"tcp6", b"udp4", b"udp6", b"inet6", b"icmp6", b"icmpv6",
         b"dhcp4", b"dhcp6", b"dhcpv6", b"sha1", b"sha2", b"sha256", b"sha384", b"sha512", b"md4",
@@ -626,18 +661,18 @@ pub(super) fn is_term(token: &[u8]) -> bool {
         b"nfs3", b"nfs4", b"nfsv3", b"nfsv4", b"smb1", b"smb2", b"smb3", b"ntlmv1", b"ntlmv2",
         b"oauth2", b"log4j", b"s3", b"ec2", b"k8s", b"i18n", b"ipv6cp", b"x509",
     ]);
-    TERMS.contains(token)
+    TERMS.contains(blind, token)
 }
 
 /// A data file by its extension. Source files (`main.go:42`) stay: they name the code, not a value.
-pub(super) fn is_data_extension(extension: &[u8]) -> bool {
-    static WORDS: Words<256> = Words::new(&[
+pub(super) fn is_data_extension<'a>(blind: &[u8], extension: impl FnOnce() -> &'a [u8]) -> bool {
+    static WORDS: DigitWords<256> = DigitWords::new(&[
         b"conf", b"cfg", b"cnf", b"ini", b"log", b"txt", b"xml", b"json", b"yml", b"yaml", b"toml",
         b"csv", b"tsv", b"jar", b"war", b"zip", b"gz", b"tgz", b"tar", b"bz2", b"xz", b"sql",
         b"db", b"dat", b"bin", b"tmp", b"bak", b"pid", b"sock", b"lock", b"pem", b"crt", b"cer",
         b"key", b"so", b"dll", b"exe", b"html", b"htm", b"png", b"jpg", b"pdf", b"xlsx", b"docx",
     ]);
-    WORDS.contains(extension)
+    WORDS.contains(blind, extension)
 }
 
 /// Ends a host name that has no digit in it (`mail.example.com`, `db.prod.internal`).
