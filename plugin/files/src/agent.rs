@@ -169,8 +169,9 @@ impl Files {
     }
 
     fn reload_rules(&mut self, engine: &mut Engine, now: u64, reports: &mut Reports) {
-        let changed = self.rules.iter_mut().fold(false, |any, file| file.changed() || any);
-        if !changed {
+        // Each is looked at, so that one change is one reload.
+        let changed = self.rules.iter_mut().filter_map(|file| file.changed().then_some(())).count();
+        if changed == 0 {
             return;
         }
         let labels = engine.setup().labels().clone();

@@ -20,5 +20,5 @@ pub use error::FileError;
 pub use loaded::{CONFIG, Loaded};
 pub use parts::{load_model, read as read_parts, write as write_parts};
 pub use report::Reports;
-pub use rules::{COMPILED, RuleForm};
+pub use rules::{COMPILED, RuleFile, RuleForm};
 pub use state::{Journals, State};

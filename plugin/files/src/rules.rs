@@ -11,6 +11,9 @@ use crate::loaded::Loaded;
 /// What `logtriage compile-rules` writes beside the config.
 pub const COMPILED: &str = "rules.bin";
 
+/// A rule file: what errors call it, and what it holds.
+pub type RuleFile = (String, Cow<'static, [u8]>);
+
 /// How a host takes its rules.
 #[derive(Clone, Copy, Debug)]
 pub enum RuleForm {
@@ -50,10 +53,7 @@ impl Loaded {
     ///
     /// # Errors
     /// One that cannot be read.
-    pub fn rule_files(
-        &self,
-        labels: &Labels,
-    ) -> Result<Vec<(String, Cow<'static, [u8]>)>, FileError> {
+    pub fn rule_files(&self, labels: &Labels) -> Result<Vec<RuleFile>, FileError> {
         if self.config.rules == Config::default().rules && *labels != Labels::default() {
             return Ok(Vec::new());
         }

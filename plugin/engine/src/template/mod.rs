@@ -91,7 +91,6 @@ impl Masker {
     }
 
     /// As [`Self::mask`], where `blind` is `message` with every ASCII digit as `0`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the cache of shapes"))]
     pub(crate) fn mask_blind(&mut self, message: &[u8], blind: &[u8]) -> &str {
         if blind.len() != message.len() {
             return self.mask(message);
@@ -114,7 +113,6 @@ impl Masker {
     /// The digits that the template made last depends on: a message that is blind to the same bytes,
     /// and has the same digits there, has the same template and the same pins. None where these
     /// digits are not told.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the cache of shapes"))]
     pub(crate) fn pins(&self) -> Option<&[Pin]> {
         self.made.pins.get()
     }
