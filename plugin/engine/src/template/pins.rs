@@ -136,6 +136,7 @@ mod tests {
             ("done with 7 errors", "7"),
             ("0 lost, 3\tdropped", "03"),
             ("Mon Nov 23 01:02:03 2026 start", "20"),
+            ("01:02:03 1999 start", "19"),
             ("01:02:03 4026 start", "4"),
             ("fault at 0x7ffd12", "0"),
             ("ssh2, IPv6 and sha256", "26256"),
@@ -251,6 +252,10 @@ mod tests {
                 "\":",
             ])
             .prop_map(str::to_owned),
+            // Behind and before what asks for them.
+            like("[0-9]{2}:[0-9]{2} (19|20|1[0-9]|2[0-9])[0-9]{2} "),
+            like("(status|returned|exit|rc|failed)[ =][0-9]{1,3}[ ,]"),
+            like("[0-9]{1,2} (errors|lost|failed)"),
             like("[0-9]"),
             like("[0-6][0-9]{2}"),
             like("(19|20|[0-9]{2})[0-9]{2}"),
