@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     let loaded = args.setup.load()?;
     let model = loaded.model()?;
     let labels = Labels::new(model.labels().iter().map(String::as_str));
-    let files = loaded.rule_files()?;
+    let files = loaded.rule_files(&labels)?;
     let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), &**bytes)).collect();
     let compiled = CompiledRules::compile(&files, &labels).map_err(FileError::from)?;
     let output = args.output.clone().unwrap_or_else(|| loaded.compiled_rules());

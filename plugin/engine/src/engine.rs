@@ -12,8 +12,9 @@ use crate::pending::{Pending, PendingQueue};
 use crate::record::{Keys, NotARecord, Record};
 use crate::rules::{RuleScratch, Rules};
 use crate::semantic::{Confidence, Model, Prediction, Scratch, Threshold};
+use crate::shapes::{Holds, Seen, Shapes};
 use crate::stats::Stats;
-use crate::template::{Masker, TemplateId};
+use crate::template::Masker;
 use crate::verdicts::{Kind, Learned, Verdict, Verdicts};
 
 /// What the engine looks at.
@@ -53,6 +54,9 @@ pub struct Engine {
     setup: Arc<Setup>,
     rule_scratch: RuleScratch,
     masker: Masker,
+    shapes: Shapes,
+    /// What rules and mask said of the present message.
+    seen: Arc<Seen>,
     cache: Cache,
     scratch: Scratch,
     persons: Verdicts,
@@ -144,6 +148,8 @@ impl Engine {
         Self {
             rule_scratch: RuleScratch::default(),
             masker: Masker::default(),
+            shapes: Shapes::new(setup.cache_size),
+            seen: Arc::new(Seen::default()),
             cache: Cache::new(setup.cache_size),
             scratch: Scratch::default(),
             persons: Verdicts::default(),
@@ -168,6 +174,7 @@ impl Engine {
     /// As [`Setup::with_rules`]; the old rules stay.
     pub fn set_rules(&mut self, rules: Rules) -> Result<(), TextError> {
         self.setup = Arc::new(self.setup.with_rules(rules)?);
+        self.shapes.clear();
         Ok(())
     }
 
@@ -180,12 +187,11 @@ impl Engine {
             return Outcome::unclassified();
         };
         let source = event.source.as_deref();
-        self.masker.mask(message);
-        let id = TemplateId::of(self.masker.template());
+        self.seen = self.look(message, source);
         self.candidates.clear();
-        let decided = self.decide(message, source, id, now);
+        let decided = self.decide(&Arc::clone(&self.seen), source, now);
         self.count(decided.tier, decided.label);
-        self.outcome(id, &decided)
+        self.outcome(&decided)
     }
 
     /// Labels the event that `record`, a JSON object, holds, and appends the record with our object
@@ -266,39 +272,49 @@ impl Engine {
         }
     }
 
-    fn decide(
-        &mut self,
-        message: &[u8],
-        source: Option<&str>,
-        id: TemplateId,
-        now: u64,
-    ) -> Decided {
+    /// What rules and mask say of a message.
+    fn look(&mut self, message: &[u8], source: Option<&str>) -> Arc<Seen> {
+        if let Some(seen) = self.shapes.get(message, source) {
+            return seen;
+        }
         // `$` in a pattern means the end of the text, not of the line that carried it.
         let text = message.trim_ascii_end();
-        if let Some(rule) = self.setup.rules.first_match(text, source, &mut self.rule_scratch) {
+        let found = self.setup.rules.find(text, source, &mut self.rule_scratch);
+        let Some(blind) = self.shapes.blind(message) else {
+            return Arc::new(Seen::new(self.masker.mask(message), found.rule));
+        };
+        let seen = Arc::new(Seen::new(self.masker.mask_blind(message, blind), found.rule));
+        if let Some(pins) = self.masker.pins().filter(|_| !found.saw_digits) {
+            let source = found.saw_source.then(|| source.map(Box::from));
+            self.shapes.put(Holds { pins: pins.into(), source }, Arc::clone(&seen));
+        }
+        seen
+    }
+
+    fn decide(&mut self, seen: &Seen, source: Option<&str>, now: u64) -> Decided {
+        if let Some(rule) = seen.rule {
             return Decided::of(Tier::Rule, rule.label, Confidence::ONE).by_rule(rule.place);
         }
-        if let Some(verdict) = self.persons.get(id, self.masker.template()) {
+        if let Some(verdict) = self.persons.get(seen.id, &seen.template) {
             return Decided::of(Tier::Reviewed, verdict.label, Confidence::ONE);
         }
-        let prediction =
-            if self.masker.template().is_empty() { None } else { self.predict(id, now) };
+        let prediction = if seen.template.is_empty() { None } else { self.predict(seen, now) };
         let confidence = prediction.map_or(Confidence::ZERO, |p| p.confidence);
         if let Some(prediction) = prediction.filter(|p| self.setup.reaches_threshold(p)) {
             return Decided::of(Tier::Semantic, LabelId(prediction.label), confidence);
         }
-        let template = self.masker.template();
-        if let Some(verdict) = self.machines.get(id, template) {
+        if let Some(verdict) = self.machines.get(seen.id, &seen.template) {
             return Decided::of(Tier::Reasoning, verdict.label, confidence);
         }
-        let pending = prediction.is_some()
-            && self.pending.note((id, template), source, &self.candidates, now);
+        let template = (seen.id, &*seen.template);
+        let pending =
+            prediction.is_some() && self.pending.note(template, source, &self.candidates, now);
         Decided { tier: Tier::None, label: None, confidence, rule: None, pending }
     }
 
     /// What the model says of the template; `None` beyond the limit on new templates.
-    fn predict(&mut self, id: TemplateId, now: u64) -> Option<Prediction> {
-        let template = self.masker.template();
+    fn predict(&mut self, seen: &Seen, now: u64) -> Option<Prediction> {
+        let (id, template) = (seen.id, &*seen.template);
         let prediction = match self.cache.get(id, template) {
             Some(prediction) => {
                 self.stats.cache_hits += 1;
@@ -323,8 +339,8 @@ impl Engine {
         Some(prediction)
     }
 
-    fn outcome(&self, id: TemplateId, decided: &Decided) -> Outcome<'_> {
-        let template = self.masker.template();
+    fn outcome(&self, decided: &Decided) -> Outcome<'_> {
+        let (id, template) = (self.seen.id, &*self.seen.template);
         let verdict = match decided.tier {
             Tier::Reviewed => self.persons.get(id, template),
             Tier::Reasoning => self.machines.get(id, template),

@@ -42,6 +42,7 @@ mod pending;
 pub mod record;
 mod rules;
 pub mod semantic;
+mod shapes;
 mod stats;
 mod swar;
 mod template;

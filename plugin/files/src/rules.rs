@@ -45,11 +45,18 @@ impl RuleForm {
 
 impl Loaded {
     /// The rule files that the config names, in their order: what errors call them, and what they
-    /// hold.
+    /// hold. None for the built-in rules and a model with labels of its own, which they do not
+    /// speak.
     ///
     /// # Errors
     /// One that cannot be read.
-    pub fn rule_files(&self) -> Result<Vec<(String, Cow<'static, [u8]>)>, FileError> {
+    pub fn rule_files(
+        &self,
+        labels: &Labels,
+    ) -> Result<Vec<(String, Cow<'static, [u8]>)>, FileError> {
+        if self.config.rules == Config::default().rules && *labels != Labels::default() {
+            return Ok(Vec::new());
+        }
         let read = |source: &RuleSource| match source {
             RuleSource::Builtin => {
                 Ok(("built-in rules".to_owned(), Cow::Borrowed(BUILTIN_RULES.as_bytes())))
@@ -79,7 +86,7 @@ impl Loaded {
         if self.config.rules == Config::default().rules {
             return form.builtin(labels);
         }
-        let files = self.rule_files()?;
+        let files = self.rule_files(labels)?;
         let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), &**text)).collect();
         match form {
             #[cfg(feature = "regex")]

@@ -381,17 +381,23 @@ impl Open {
 /// Decodes the escapes of a JSON string. Lone surrogates and unknown escapes become U+FFFD; other
 /// bytes stay, UTF-8 or not.
 fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr::memchr(b'\\', raw) else { return Cow::Borrowed(raw) };
     let mut text = Vec::with_capacity(raw.len());
-    let (mut rest, mut escape) = (raw, Some(first));
-    while let Some(at) = escape {
-        text.extend_from_slice(rest.get(..at).unwrap_or_default());
-        let (decoded, length) = unescape(rest.get(at..).unwrap_or_default());
-        text.extend_from_slice(decoded.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = rest.get(at + length..).unwrap_or_default();
-        escape = memchr::memchr(b'\\', rest);
+    let (mut kept, mut at) = (0, 0);
+    loop {
+        at = next_special(raw, at);
+        match raw.get(at) {
+            Some(b'\\') => {
+                text.extend_from_slice(raw.get(kept..at).unwrap_or_default());
+                let (decoded, length) = unescape(raw.get(at..).unwrap_or_default());
+                text.extend_from_slice(decoded.encode_utf8(&mut [0; 4]).as_bytes());
+                at += length;
+                kept = at;
+            }
+            Some(_) => at += 1,
+            None => break,
+        }
     }
-    text.extend_from_slice(rest);
+    text.extend_from_slice(raw.get(kept..).unwrap_or_default());
     Cow::Owned(text)
 }
 

@@ -1,13 +1,13 @@
 //! The filter before the automata: which rules can match a message at all.
 //!
-//! A rule is a candidate when one of the literals that every match of it must hold is in the
+//! A part of a rule is a candidate when one of the literals that every match of it must hold is in the
 //! message. Most bytes need not be looked at for that: wherever a literal of `n` bytes stands, one
 //! place that is a multiple of `n - k + 1` has `k` bytes of it (a *gram*) behind it. So the message is
 //! sampled at such places only, and where a sample is the gram of no literal nothing more is done.
 //! Where a literal is very short, long literals and short ones have a pass each.
 //!
 //! The section in the file, in words: the two passes, then spans (from the start of the section) of
-//! the literals' texts, their owners and the unfiltered rules.
+//! the literals' texts, their owners and the unfiltered parts.
 //!
 //! | part | words |
 //! | --- | --- |
@@ -15,7 +15,7 @@
 //! | slots | a `u16` for each [`slot`]: 0, or a bucket |
 //! | buckets | the first entry of each bucket; one more at the end |
 //! | entries | gram, its place in the literal, span of the literal's text, span of its owners |
-//! | owners, unfiltered | rules |
+//! | owners, unfiltered | parts of rules |
 
 use std::ops::Range;
 
@@ -97,17 +97,17 @@ impl Filter {
         })
     }
 
-    /// Calls `candidate` for each rule that can match, in no order, some more than once.
+    /// Calls `candidate` for each part that can match, in no order, some more than once.
     pub(super) fn candidates(
         &self,
         bytes: &[u8],
         message: &[u8],
         mut candidate: impl FnMut(usize),
     ) {
-        for rule in words(at(bytes, &self.unfiltered)) {
-            candidate(u32::from_le_bytes(*rule) as usize);
+        for part in words(at(bytes, &self.unfiltered)) {
+            candidate(u32::from_le_bytes(*part) as usize);
         }
-        let mut hit = |rule: &Word| candidate(u32::from_le_bytes(*rule) as usize);
+        let mut hit = |part: &Word| candidate(u32::from_le_bytes(*part) as usize);
         let (texts, owners) = (at(bytes, &self.texts), at(bytes, &self.owners));
         for pass in &self.passes {
             let Some(slots) = at(bytes, &pass.slots).as_chunks().0.first_chunk() else { continue };
@@ -128,7 +128,7 @@ impl Filter {
 }
 
 impl Tables<'_> {
-    /// Calls `hit` with the owners of each literal that is in the message.
+    /// Calls `hit` with the owners of each literal that seems to be in the message.
     fn scan<const GRAM: usize, const STRIDE: usize>(
         &self,
         message: &[u8],
@@ -185,28 +185,25 @@ impl Tables<'_> {
         }
     }
 
-    /// Whether an entry's literal is in the message, with its gram at `place`.
+    /// Whether an entry's literal seems to be in the message, with its gram at `place`.
     fn is_there(&self, entry: &Entry, place: usize, message: &[u8]) -> bool {
         let back = u32::from_le_bytes(entry[1]) as usize;
         let text = span_at(entry, 2, &(0..self.texts.len())).and_then(|text| self.texts.get(text));
         let there = place.checked_sub(back).and_then(|start| message.get(start..));
         text.zip(there).is_some_and(|(text, there)| {
-            there.get(..text.len()).is_some_and(|there| equal(there, text))
+            there.get(..text.len()).is_some_and(|there| similar(there, text))
         })
     }
 }
 
-/// Whether two texts of one length are equal in the coarse way of grams, four bytes at a time.
-fn equal(one: &[u8], other: &[u8]) -> bool {
-    let four =
-        |a: &[u8; 4], b: &[u8; 4]| u32::from_le_bytes(*a) | CASE == u32::from_le_bytes(*b) | CASE;
-    match (one.last_chunk(), other.last_chunk()) {
-        (Some(a), Some(b)) => {
-            let (one, other): (&[[u8; 4]], &[[u8; 4]]) = (one.as_chunks().0, other.as_chunks().0);
-            one.iter().zip(other).all(|(a, b)| four(a, b)) && four(a, b)
-        }
+/// Whether two texts of one length begin and end alike, in the coarse way of grams. With the gram
+/// between them that is enough for a filter.
+fn similar(one: &[u8], other: &[u8]) -> bool {
+    let alike = |a: Option<&[u8; 4]>, b: Option<&[u8; 4]>| match (a, b) {
+        (Some(a), Some(b)) => u32::from_le_bytes(*a) | CASE == u32::from_le_bytes(*b) | CASE,
         _ => one.eq_ignore_ascii_case(other),
-    }
+    };
+    alike(one.last_chunk(), other.last_chunk()) && alike(one.first_chunk(), other.first_chunk())
 }
 
 fn at<'b>(bytes: &'b [u8], range: &Range<usize>) -> &'b [u8] {

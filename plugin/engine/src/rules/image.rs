@@ -10,12 +10,13 @@
 //! | 12 | 4 | the size of the file |
 //! | 16 | 8 | XXH3-64 of everything after it |
 //! | 24 | 16 | digest of the sources: [`digest`] |
-//! | 40 | 48 | spans of the sections, from the start of the file, in the order of [`Section`] |
+//! | 40 | 56 | spans of the sections, from the start of the file, in the order of [`Section`] |
 //!
 //! | section | what |
 //! | --- | --- |
 //! | labels | a span into the strings for each label of the set that the rules were compiled with |
-//! | rules | [`RULE`] bytes for each rule, in file order: spans of id (strings), source glob (strings), table and machine (automata), then the label's place as a `u32`; a span at [`NONE`] stands for nothing |
+//! | rules | [`RULE`] bytes for each rule, in file order: spans of id and source glob (strings), then the label's place as a `u32`; a span at [`NONE`] stands for nothing |
+//! | parts | [`PART`] bytes for each part of a rule, in the order of the rules: the rule's place as a `u32`, spans of table and machine (automata), 1 as a `u32` if it tells one digit from another, else 0; the rule matches where one of its parts does |
 //! | strings | UTF-8 |
 //! | filter | see `filter.rs` |
 //! | automata | tables (`dfa.rs`) and machines (`nfa.rs`) |
@@ -44,7 +45,10 @@ const SECTIONS_AT: usize = 40;
 pub(super) const HEADER: usize = SECTIONS_AT + 8 * SECTIONS;
 
 /// The size of one rule's entry.
-pub(super) const RULE: usize = 36;
+pub(super) const RULE: usize = 20;
+
+/// The size of one part's entry.
+pub(super) const PART: usize = 24;
 
 /// The place of a span that stands for nothing.
 pub(super) const NONE: u32 = u32::MAX;
@@ -54,6 +58,7 @@ pub(super) const NONE: u32 = u32::MAX;
 pub(super) enum Section {
     Labels,
     Rules,
+    Parts,
     Strings,
     Filter,
     Automata,
@@ -61,7 +66,7 @@ pub(super) enum Section {
 }
 
 /// How many sections there are.
-pub(super) const SECTIONS: usize = 6;
+pub(super) const SECTIONS: usize = 7;
 
 /// Compiled rules that cannot be used. Each says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

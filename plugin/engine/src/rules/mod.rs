@@ -33,7 +33,7 @@ use crate::labels::{LabelId, Labels};
 use crate::location::TextError;
 use filter::Filter;
 use glob::Glob;
-use image::{Image, NONE, RULE, Section, Word, word, words};
+use image::{Image, NONE, PART, RULE, Section, Word, word, words};
 #[cfg(feature = "regex")]
 use pattern::Pattern;
 
@@ -49,12 +49,36 @@ pub struct RuleMatch {
     pub label: LabelId,
 }
 
+/// What the rules say of a message.
+///
+/// The filter's literals have no digits where a rule tells digits apart, so such a rule is a
+/// candidate for a message whatever its digits are: without `saw_digits`, a message that differs in
+/// ASCII digits alone gets the same answer; without `saw_source`, one from another source.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Found {
+    /// The first rule that matches.
+    pub(crate) rule: Option<RuleMatch>,
+    /// A rule that tells one digit from another was tried.
+    pub(crate) saw_digits: bool,
+    /// A rule for some sources alone was tried.
+    pub(crate) saw_source: bool,
+}
+
 #[derive(Debug)]
 struct Rule {
     id: Box<str>,
     label: LabelId,
     source: Option<Glob>,
+}
+
+/// A rule matches where one of its parts does.
+#[derive(Debug)]
+struct Part {
+    /// The rule's place.
+    rule: usize,
     matcher: Matcher,
+    /// It tells one digit from another.
+    sees_digits: bool,
 }
 
 #[derive(Debug)]
@@ -71,6 +95,8 @@ pub struct Rules {
     labels: Labels,
     digest: u128,
     rules: Vec<Rule>,
+    /// In the order of the rules.
+    parts: Vec<Part>,
     filter: Filter,
     /// The tables of the filter; of compiled rules everything.
     bytes: Cow<'static, [u8]>,
@@ -85,32 +111,34 @@ pub struct RuleScratch {
     machine: nfa::Scratch,
 }
 
-/// A set of rules: a bit for each. Between messages all are zero.
+/// A set of parts: a bit for each. Between messages all are zero.
 #[derive(Clone, Debug, Default)]
 struct Candidates {
     bits: Vec<u64>,
-    /// The words in which bits may be set.
-    touched: Range<usize>,
+    /// The words in which bits may be set: none, if the first is not before the end.
+    first: usize,
+    end: usize,
 }
 
 impl Candidates {
-    fn start(&mut self, rules: usize) {
-        self.bits.resize(rules.div_ceil(64), 0);
-        self.touched = usize::MAX..0;
+    fn start(&mut self, parts: usize) {
+        self.bits.resize(parts.div_ceil(64), 0);
+        (self.first, self.end) = (usize::MAX, 0);
     }
 
-    fn add(&mut self, rule: usize) {
-        let place = rule / 64;
+    fn add(&mut self, part: usize) {
+        let place = part / 64;
         if let Some(bits) = self.bits.get_mut(place) {
-            *bits |= 1 << (rule % 64);
-            self.touched = self.touched.start.min(place)..self.touched.end.max(place + 1);
+            *bits |= 1 << (part % 64);
+            self.first = self.first.min(place);
+            self.end = self.end.max(place + 1);
         }
     }
 
-    /// Takes out all candidates, in file order.
+    /// Takes out all candidates, in order.
     fn take(&mut self) -> impl Iterator<Item = usize> {
-        let first = self.touched.start;
-        let touched = self.bits.get_mut(self.touched.clone()).unwrap_or_default();
+        let first = self.first;
+        let touched = self.bits.get_mut(first..self.end).unwrap_or_default();
         touched.iter_mut().zip(first..).flat_map(|(word, place)| {
             let mut bits = std::mem::take(word);
             std::iter::from_fn(move || {
@@ -129,6 +157,7 @@ impl Rules {
             labels: Labels::default(),
             digest: image::digest([]),
             rules: Vec::new(),
+            parts: Vec::new(),
             filter: Filter::default(),
             bytes: Cow::Borrowed(&[]),
             word: 0..0,
@@ -163,22 +192,21 @@ impl Rules {
         labels: &Labels,
         pattern: impl Fn(&compile::file::Entry<'_>) -> Result<Pattern, TextError>,
     ) -> Result<Self, TextError> {
-        let mut rules = Vec::new();
-        let mut needs = Vec::new();
+        let (mut rules, mut parts, mut needs) = (Vec::new(), Vec::new(), Vec::new());
         for entry in compile::file::read_all(files, labels)? {
-            needs.push(compile::literals::required(&entry.pattern, entry.case_insensitive));
-            rules.push(Rule {
-                matcher: Matcher::Pattern(pattern(&entry)?),
-                id: entry.id.into(),
-                label: entry.label,
-                source: entry.source,
-            });
+            let hir = compile::parse(&entry.pattern, entry.case_insensitive);
+            let blind = hir.as_ref().map(compile::blind::blind);
+            needs.push(blind.as_ref().and_then(compile::literals::required));
+            let matcher = Matcher::Pattern(pattern(&entry)?);
+            parts.push(Part { rule: rules.len(), matcher, sees_digits: blind != hir });
+            rules.push(Rule { id: entry.id.into(), label: entry.label, source: entry.source });
         }
         let tables = compile::filter::tables(&needs);
         Ok(Self {
             labels: labels.clone(),
             digest: Self::digest_of(files),
             rules,
+            parts,
             filter: Filter::read(&tables, 0..tables.len()).unwrap_or_default(),
             bytes: Cow::Owned(tables),
             word: 0..0,
@@ -206,8 +234,11 @@ impl Rules {
                 || CompiledRulesError::Label { rule: rule.id.to_string(), label: label.to_owned() };
             rules.push(Rule { label: labels.find(label).ok_or_else(unknown)?, ..rule });
         }
+        let parts = image.words(Section::Parts).chunks(PART / 4);
+        let parts: Option<_> = parts.map(|entry| Part::read(&image, entry)).collect();
+        let parts = parts.ok_or(damaged)?;
         let (digest, word) = (image.digest, image.section(Section::Word));
-        Ok(Self { labels: labels.clone(), digest, rules, filter, bytes, word })
+        Ok(Self { labels: labels.clone(), digest, rules, parts, filter, bytes, word })
     }
 
     /// Identifies the sources that the rules were made of; equal to [`digest_of`](Self::digest_of)
@@ -249,20 +280,45 @@ impl Rules {
         source: Option<&str>,
         scratch: &mut RuleScratch,
     ) -> Option<RuleMatch> {
+        self.find(message, source, scratch).rule
+    }
+
+    /// As [`first_match`](Self::first_match), and what the answer rests on.
+    pub(crate) fn find(
+        &self,
+        message: &[u8],
+        source: Option<&str>,
+        scratch: &mut RuleScratch,
+    ) -> Found {
         let RuleScratch { candidates, machine } = scratch;
-        candidates.start(self.rules.len());
-        self.filter.candidates(&self.bytes, message, |rule| candidates.add(rule));
-        let mut found = None;
+        candidates.start(self.parts.len());
+        self.filter.candidates(&self.bytes, message, |part| candidates.add(part));
+        let mut found = Found::default();
         // To the end, because what is taken out is what the next message starts without.
-        for place in candidates.take() {
-            let rule = self.rules.get(place).filter(|_| found.is_none());
-            let of_source = |glob: &Glob| source.is_some_and(|source| glob.matches(source));
-            found = found.or(rule
-                .filter(|rule| rule.source.as_ref().is_none_or(of_source))
-                .filter(|rule| self.is_match(&rule.matcher, message, machine))
-                .map(|rule| RuleMatch { place, label: rule.label }));
+        for part in candidates.take() {
+            if found.rule.is_none()
+                && let Some(part) = self.parts.get(part)
+                && let Some(rule) = self.rules.get(part.rule)
+            {
+                found.saw_digits |= part.sees_digits;
+                found.saw_source |= rule.source.is_some();
+                found.rule = self.try_part((part, rule), message, source, machine);
+            }
         }
         found
+    }
+
+    fn try_part(
+        &self,
+        (part, rule): (&Part, &Rule),
+        message: &[u8],
+        source: Option<&str>,
+        scratch: &mut nfa::Scratch,
+    ) -> Option<RuleMatch> {
+        let of_source = |glob: &Glob| source.is_some_and(|source| glob.matches(source));
+        (rule.source.as_ref().is_none_or(of_source)
+            && self.is_match(&part.matcher, message, scratch))
+        .then_some(RuleMatch { place: part.rule, label: rule.label })
     }
 
     fn is_match(&self, matcher: &Matcher, message: &[u8], scratch: &mut nfa::Scratch) -> bool {
@@ -285,22 +341,29 @@ impl Rules {
 impl Rule {
     /// A rule of a file of compiled rules, with the name of its label.
     fn read<'b>(image: &Image<'b>, entry: &[Word]) -> Option<(Self, &'b str)> {
-        let known = |place| word(entry, place).is_some_and(|at| at != NONE as usize);
-        let optional = |place, section| match known(place) {
-            true => image.span(entry, place, section).map(Some),
-            false => Some(None),
-        };
-        let source = match known(2) {
-            true => Some(Glob::new(image.text(entry, 2)?)),
-            false => None,
-        };
-        let matcher = Matcher::Compiled {
-            table: optional(4, Section::Automata)?,
-            machine: optional(6, Section::Automata)?,
-        };
-        let label = image.text(image.words(Section::Labels), word(entry, 8)?.checked_mul(2)?)?;
         let id = image.text(entry, 0)?.into();
+        let source = match is_nothing(entry, 2) {
+            true => None,
+            false => Some(Glob::new(image.text(entry, 2)?)),
+        };
+        let label = image.text(image.words(Section::Labels), word(entry, 4)?.checked_mul(2)?)?;
         // The host's number for the label is found by its name.
-        Some((Self { id, label: LabelId(0), source, matcher }, label))
+        Some((Self { id, label: LabelId(0), source }, label))
     }
+}
+
+impl Part {
+    fn read(image: &Image<'_>, entry: &[Word]) -> Option<Self> {
+        let automaton = |place| match is_nothing(entry, place) {
+            true => Some(None),
+            false => image.span(entry, place, Section::Automata).map(Some),
+        };
+        let matcher = Matcher::Compiled { table: automaton(1)?, machine: automaton(3)? };
+        Some(Self { rule: word(entry, 0)?, matcher, sees_digits: word(entry, 5)? != 0 })
+    }
+}
+
+/// Whether the span at the word `place` stands for nothing.
+fn is_nothing(entry: &[Word], place: usize) -> bool {
+    word(entry, place) == Some(NONE as usize)
 }

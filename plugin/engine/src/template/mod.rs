@@ -71,6 +71,14 @@ impl Masker {
         &self.template
     }
 
+    pub(crate) fn mask_blind(&mut self, message: &[u8], _blind: &[u8]) -> &str {
+        self.mask(message)
+    }
+
+    pub(crate) fn pins(&self) -> Option<&[Pin]> {
+        None
+    }
+
     /// The template made last.
     pub fn template(&self) -> &str {
         &self.template
@@ -88,6 +96,12 @@ impl Masker {
             }
         }
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pin {
+    pub(crate) place: u32,
+    pub(crate) digit: u8,
 }
 
 fn mask_bytes<'o>(line: &[u8], out: &'o mut Buffer) -> &'o [u8] {
@@ -119,7 +133,7 @@ fn settle(mut length: usize, out: &mut Buffer) -> usize {
 ///
 /// Written as 16 lower-case hexadecimal digits. Ids can collide; whatever is looked up by id must
 /// compare the template as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TemplateId(pub u64);
 
 impl TemplateId {

@@ -7,15 +7,13 @@ use regex_automata::dfa::{Automaton, StartKind};
 use regex_automata::nfa::thompson::NFA;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::super::dfa::{ACCEPT, QUIT, REJECT};
+use super::super::dfa::{ACCEPT, ENDS, QUIT, REJECT};
 use super::push;
 
 /// The greatest size of the table that determinising makes, before it is made minimal.
-const MAX_DETERMINISED: usize = 2 << 20;
-
-/// The states that end a message, and the numbers before the first row.
-const ENDS: usize = 3;
+const MAX_DETERMINISED: usize = 8 << 20;
 
 /// A pattern's table.
 pub(super) struct Table {
@@ -53,11 +51,11 @@ impl Rows {
         let mut states = Vec::new();
         let mut number = |state: StateID, states: &mut Vec<StateID>| {
             if dfa.is_match_state(state) {
-                usize::from(ACCEPT)
+                ACCEPT
             } else if dfa.is_dead_state(state) {
-                usize::from(REJECT)
+                REJECT
             } else if dfa.is_quit_state(state) {
-                usize::from(QUIT)
+                QUIT
             } else {
                 *numbers.entry(state).or_insert_with(|| {
                     states.push(state);
@@ -79,7 +77,7 @@ impl Rows {
         // At the end of the message only a match counts.
         for end in rows.iter_mut().filter_map(|row: &mut Vec<usize>| row.last_mut()) {
             if *end >= ENDS {
-                *end = usize::from(REJECT);
+                *end = REJECT;
             }
         }
         Some(Self { rows })
@@ -92,19 +90,21 @@ impl Rows {
         groups.extend(self.rows.iter().map(|row| row.last().copied().unwrap_or_default()));
         let mut known = 0;
         loop {
-            let mut numbers: HashMap<Vec<usize>, usize> = HashMap::new();
+            // By digests of 128 bits: rows are long and many.
+            let mut numbers: HashMap<u128, usize> = HashMap::new();
             let mut split = Vec::with_capacity(groups.len());
+            let mut kind = Vec::new();
             for (state, group) in groups.iter().enumerate() {
-                let mut kind = vec![*group];
-                kind.extend(match state.checked_sub(ENDS) {
+                kind.clear();
+                push(&mut kind, &[*group as u32]);
+                for class in 0..self.bytes() {
                     // The ends lead to themselves.
-                    None => vec![*group; self.bytes()],
-                    Some(row) => {
-                        self.rows[row][..self.bytes()].iter().map(|next| groups[*next]).collect()
-                    }
-                });
+                    let row = state.checked_sub(ENDS).map(|row| &self.rows[row]);
+                    let next = row.map_or(*group, |row| groups[row[class]]);
+                    kind.extend_from_slice(&(next as u32).to_le_bytes());
+                }
                 let number = numbers.len();
-                split.push(*numbers.entry(kind).or_insert(number));
+                split.push(*numbers.entry(xxh3_128(&kind)).or_insert(number));
             }
             groups = split;
             if numbers.len() == known {
@@ -130,31 +130,32 @@ impl Rows {
     fn write(&self, classes: Vec<usize>) -> Option<Table> {
         let column = |class: usize| self.rows.iter().map(|row| row[class]).collect::<Vec<_>>();
         let mut numbers: HashMap<Vec<usize>, usize> = HashMap::new();
+        // Classes of bytes that no state tells apart are one.
         let mut columns = Vec::new();
         let mut merged = Vec::new();
-        for class in 0..=self.bytes() {
+        for class in 0..self.bytes() {
             merged.push(*numbers.entry(column(class)).or_insert_with(|| {
                 columns.push(class);
                 columns.len() - 1
             }));
         }
-        let place = |state: usize| match state.checked_sub(ENDS) {
-            None => u16::try_from(state).ok(),
-            Some(row) => u16::try_from(ENDS + row * columns.len()).ok(),
-        };
+        columns.push(self.bytes());
         let mut bytes = Vec::new();
         for class in classes {
             bytes.push(u8::try_from(merged[class]).ok()?);
         }
-        push(&mut bytes, &[u32::try_from(merged[self.bytes()]).ok()?, ENDS as u32]);
-        bytes.extend([0; 2 * ENDS]);
-        let mut complete = true;
-        for row in &self.rows {
-            for column in &columns {
-                complete &= row[*column] != usize::from(QUIT);
-                bytes.extend(place(row[*column])?.to_le_bytes());
-            }
+        push(&mut bytes, &[columns.len() as u32]);
+        let mut put = |state| {
+            let place = u16::try_from(state * columns.len()).ok();
+            place.map(|place| bytes.extend(place.to_le_bytes()))
+        };
+        for end in [REJECT, ACCEPT, QUIT] {
+            columns.iter().try_for_each(|_| put(end))?;
         }
+        for row in &self.rows {
+            columns.iter().try_for_each(|column| put(row[*column]))?;
+        }
+        let complete = self.rows.iter().flatten().all(|next| *next != QUIT);
         Some(Table { bytes, complete })
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::super::BUILTIN_RULES;
 use super::super::filter::{CASE, PASS, PASSES, SLOTS, mask, slot};
+use super::literals::Set;
 use super::{Span, push, span};
 
 /// From this length on a literal is found by four bytes at every fourth place.
@@ -13,19 +14,19 @@ pub(super) const LONG: usize = 7;
 /// Where the shortest literal has this length, one pass for all has few enough samples.
 const ONE_PASS: usize = 5;
 
-/// A literal with the rules that need it.
+/// A literal with the parts that need it.
 type Owned<'n> = (&'n [u8], Vec<u32>);
 
-/// `needs`: for each rule the literals of which a match holds at least one.
-pub(in super::super) fn tables(needs: &[Option<Vec<Vec<u8>>>]) -> Vec<u8> {
+/// `needs`: for each part the literals of which a match holds at least one.
+pub(in super::super) fn tables(needs: &[Option<Set>]) -> Vec<u8> {
     let mut literals: BTreeMap<&[u8], Vec<u32>> = BTreeMap::new();
     let mut unfiltered = Vec::new();
-    for (rule, need) in (0u32..).zip(needs) {
+    for (part, need) in (0u32..).zip(needs) {
         match need {
-            None => unfiltered.push(rule),
+            None => unfiltered.push(part),
             Some(need) => {
                 for literal in need {
-                    literals.entry(literal).or_default().push(rule);
+                    literals.entry(literal).or_default().push(part);
                 }
             }
         }

@@ -1,6 +1,5 @@
 //! Which literals a match of a pattern must hold: the filter before the automata.
 
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::filter::LONG;
@@ -21,18 +20,13 @@ const MAX_BRANCHES: usize = 4;
 const ENOUGH: usize = 12;
 
 /// Literals, lower-cased.
-type Set = Vec<Vec<u8>>;
+pub(super) type Set = Vec<Vec<u8>>;
 
 /// Literals of which each match holds at least one, lower-cased; to be looked for without regard
-/// to ASCII case. `None` if the pattern gives none.
-pub(in super::super) fn required(pattern: &str, case_insensitive: bool) -> Option<Set> {
-    let hir = ParserBuilder::new()
-        .utf8(false)
-        .case_insensitive(case_insensitive)
-        .build()
-        .parse(pattern)
-        .ok()?;
-    needed(&hir).filter(|set| shortest(set) >= MIN_LENGTH).map(least)
+/// to ASCII case. `None` if the pattern gives none. The pattern must be blind to digits (see
+/// `blind`): then no literal has any.
+pub(in super::super) fn required(pattern: &Hir) -> Option<Set> {
+    needed(pattern).filter(|set| shortest(set) >= MIN_LENGTH).map(least)
 }
 
 fn needed(hir: &Hir) -> Option<Set> {
@@ -156,7 +150,7 @@ fn members(class: &Class) -> Option<Set> {
             set.extend(all.take(most + 1).map(|byte| vec![byte]));
         }
     }
-    if set.len() > most {
+    if set.len() > most || set.contains(&b"0".to_vec()) {
         return None;
     }
     set.iter_mut().for_each(|text| text.make_ascii_lowercase());
@@ -204,10 +198,12 @@ fn least(mut set: Set) -> Set {
 
 #[cfg(test)]
 mod tests {
+    use super::super::blind::blind;
+    use super::super::parse;
     use super::required;
 
     fn literals(pattern: &str, case_insensitive: bool) -> Option<Vec<String>> {
-        let set = required(pattern, case_insensitive)?;
+        let set = required(&blind(&parse(pattern, case_insensitive)?))?;
         Some(set.into_iter().map(|l| String::from_utf8(l).expect("ASCII")).collect())
     }
 
@@ -224,6 +220,7 @@ mod tests {
         assert_eq!(literals("[0-9]+", false), None);
         assert_eq!(literals("a|b", false), None);
         assert_eq!(literals("(foo)?", false), None);
+        assert_eq!(literals("HTTP/1[.][01]", false), some(&["http/"]));
     }
 
     #[test]
@@ -231,7 +228,7 @@ mod tests {
         let some = |set: &[&str]| Some(set.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         assert_eq!(literals("[0-9]+ ?% (?:full|used)$", false), some(&["% full", "% used"]));
         assert_eq!(literals("avc: +denied +for", false), some(&[" denied "]));
-        assert_eq!(literals("a[0-9]+(?:bc|d[0-9]+)e{2,3}", false), some(&["bcee"]));
+        assert_eq!(literals("a[0-9]+(?:bc|d[0-9]*f)e{2,3}", false), some(&["fee", "bcee"]));
     }
 
     #[test]

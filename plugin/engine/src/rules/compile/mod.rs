@@ -1,5 +1,6 @@
 //! From rule files to flat tables, ahead of time.
 
+pub(super) mod blind;
 pub(super) mod dfa;
 pub(super) mod file;
 pub(super) mod filter;
@@ -7,11 +8,11 @@ pub(super) mod literals;
 pub(super) mod nfa;
 
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
-use regex_automata::util::syntax;
-use regex_syntax::hir::{Class, HirKind};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::image::{CHECKED_FROM, HEADER, MAGIC, NONE, RULE, SECTIONS, Section, VERSION, digest};
+use super::image::{CHECKED_FROM, HEADER, MAGIC, NONE, PART, SECTIONS, Section, VERSION, digest};
 use super::pattern::{Pattern, SIZE_LIMIT};
 use crate::labels::Labels;
 use crate::location::TextError;
@@ -30,11 +31,9 @@ pub struct CompiledRules {
     pub bytes: Vec<u8>,
     /// How many rules there are.
     pub rules: usize,
-    /// Rules whose pattern is a table: one step per byte of a message.
+    /// Rules that cost one step per byte of a message. The others are machines with several states
+    /// at once, because a table would be too large.
     pub tables: usize,
-    /// Rules whose pattern is a machine with several states at once; some have a table beside it
-    /// for messages in ASCII.
-    pub machines: usize,
 }
 
 impl CompiledRules {
@@ -46,15 +45,15 @@ impl CompiledRules {
     pub fn compile(files: &[(&str, &[u8])], labels: &Labels) -> Result<Self, TextError> {
         let mut writer = Writer::default();
         let mut needs = Vec::new();
-        let mut counts = (0, 0);
-        let entries = file::read_all(files, labels)?;
-        for entry in &entries {
-            Pattern::checked(entry)?;
-            let automaton = writer.automaton(entry);
-            let automaton = automaton.map_err(|problem| entry.error(problem))?;
-            counts.0 += usize::from(automaton.table != NOTHING);
-            counts.1 += usize::from(automaton.machine != NOTHING);
-            writer.rule(entry, automaton);
+        let (mut tables, mut rules) = (0, 0);
+        for entry in file::read_all(files, labels)? {
+            Pattern::checked(&entry)?;
+            let parts = parts(&entry.pattern, entry.case_insensitive);
+            let automata = parts.iter().map(|part| writer.automaton(part));
+            let automata: Vec<_> =
+                automata.collect::<Result<_, _>>().map_err(|problem| entry.error(problem))?;
+            tables += usize::from(automata.iter().all(|automaton| automaton.table != NOTHING));
+            writer.rule(&entry, rules, &automata);
             if writer.size() > MAX_COMPILED_RULES {
                 let message = format!(
                     "with this rule the compiled rules are larger than {MAX_COMPILED_RULES} bytes; \
@@ -62,7 +61,8 @@ impl CompiledRules {
                 );
                 return Err(entry.error(message));
             }
-            needs.push(literals::required(&entry.pattern, entry.case_insensitive));
+            needs.extend(parts.iter().map(|part| literals::required(&blind::blind(part))));
+            rules += 1;
         }
         for name in labels.names() {
             writer.label(name);
@@ -70,7 +70,7 @@ impl CompiledRules {
         *writer.section(Section::Filter) = filter::tables(&needs);
         let digest = digest(files.iter().map(|(_, content)| *content));
         let bytes = writer.finish(digest);
-        Ok(Self { bytes, rules: entries.len(), tables: counts.0, machines: counts.1 })
+        Ok(Self { bytes, rules: rules as usize, tables })
     }
 }
 
@@ -83,6 +83,7 @@ const NOTHING: Span = [NONE, 0];
 struct Automaton {
     table: Span,
     machine: Span,
+    sees_digits: bool,
 }
 
 #[derive(Default)]
@@ -112,21 +113,26 @@ impl Writer {
         push(self.section(Section::Labels), &name);
     }
 
-    fn rule(&mut self, entry: &file::Entry<'_>, automaton: Automaton) {
+    fn rule(&mut self, entry: &file::Entry<'_>, place: u32, automata: &[Automaton]) {
         let id = self.put(Section::Strings, entry.id.as_bytes());
         let source = entry.source.as_ref().map(|glob| glob.pattern());
         let source = source.map_or(NOTHING, |glob| self.put(Section::Strings, glob.as_bytes()));
         let rules = self.section(Section::Rules);
-        for span in [id, source, automaton.table, automaton.machine] {
-            push(rules, &span);
-        }
+        push(rules, &[id, source].concat());
         push(rules, &[u32::from(entry.label.0)]);
-        debug_assert!(rules.len().is_multiple_of(RULE));
+        let parts = self.section(Section::Parts);
+        for automaton in automata {
+            push(parts, &[place]);
+            push(parts, &[automaton.table, automaton.machine].concat());
+            push(parts, &[u32::from(automaton.sees_digits)]);
+        }
+        debug_assert!(parts.len().is_multiple_of(PART));
     }
 
     /// A table where it is small enough, else, or if the table may not know, a machine.
-    fn automaton(&mut self, entry: &file::Entry<'_>) -> Result<Automaton, String> {
-        let nfa = nfa(&entry.pattern, entry.case_insensitive).map_err(|e| e.to_string())?;
+    fn automaton(&mut self, pattern: &Hir) -> Result<Automaton, String> {
+        let nfa = nfa(pattern)?;
+        let sees_digits = blind::blind(pattern) != *pattern;
         let table = dfa::table(&nfa).filter(|table| self.tables + table.bytes.len() <= MAX_TABLES);
         let complete = table.as_ref().is_some_and(|table| table.complete);
         let table = table.map_or(NOTHING, |table| {
@@ -134,13 +140,13 @@ impl Writer {
             self.put(Section::Automata, &table.bytes)
         });
         if complete {
-            return Ok(Automaton { table, machine: NOTHING });
+            return Ok(Automaton { table, machine: NOTHING, sees_digits });
         }
         if nfa.look_set_any().contains_word_unicode() {
             *self.section(Section::Word) = word_ranges();
         }
         let machine = self.put(Section::Automata, &nfa::machine(&nfa));
-        Ok(Automaton { table, machine })
+        Ok(Automaton { table, machine, sees_digits })
     }
 
     fn finish(self, digest: u128) -> Vec<u8> {
@@ -161,17 +167,31 @@ impl Writer {
     }
 }
 
+/// A pattern as `regex::bytes` reads it.
+pub(super) fn parse(pattern: &str, case_insensitive: bool) -> Option<Hir> {
+    let mut parser = ParserBuilder::new();
+    parser.utf8(false).case_insensitive(case_insensitive).build().parse(pattern).ok()
+}
+
+/// The alternatives of a pattern, if each has literals of its own: small automata, of which few are
+/// candidates, instead of their product.
+fn parts(pattern: &str, case_insensitive: bool) -> Vec<Hir> {
+    let Some(pattern) = parse(pattern, case_insensitive) else { return Vec::new() };
+    match pattern.kind() {
+        HirKind::Alternation(branches) if literals::required(&pattern).is_some() => {
+            branches.clone()
+        }
+        _ => vec![pattern],
+    }
+}
+
 /// The automaton that both forms are made of: it means what `regex::bytes` means.
-fn nfa(pattern: &str, case_insensitive: bool) -> Result<NFA, thompson::BuildError> {
-    thompson::Compiler::new()
-        .syntax(syntax::Config::new().utf8(false).case_insensitive(case_insensitive))
-        .configure(
-            thompson::Config::new()
-                .utf8(false)
-                .which_captures(WhichCaptures::None)
-                .nfa_size_limit(Some(SIZE_LIMIT)),
-        )
-        .build(pattern)
+fn nfa(pattern: &Hir) -> Result<NFA, String> {
+    let config = thompson::Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(SIZE_LIMIT));
+    thompson::Compiler::new().configure(config).build_from_hir(pattern).map_err(|e| e.to_string())
 }
 
 /// The ranges of characters that `\w` means.

@@ -1,0 +1,95 @@
+//! The guest, built by whoever needs it: `./test` on a fresh clone needs no step before.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
+use wit_component::ComponentEncoder;
+
+use crate::Failure;
+
+const TARGET: &str = "wasm32-wasip1";
+
+/// The core module that Fluent Bit loads.
+///
+/// # Panics
+/// Where it cannot be built: no test of it can go on.
+pub fn core_module() -> &'static [u8] {
+    static MODULE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let manifest = root().join("Cargo.toml");
+        let module = build(&manifest, "logtriage-wasm", "logtriage.wasm");
+        module.unwrap_or_else(|error| panic!("{error}"))
+    });
+    &MODULE
+}
+
+/// The same module as a component.
+///
+/// # Panics
+/// As [`core_module`].
+pub fn component() -> &'static [u8] {
+    static COMPONENT: LazyLock<Vec<u8>> =
+        LazyLock::new(|| encode(core_module()).unwrap_or_else(|error| panic!("{error}")));
+    &COMPONENT
+}
+
+/// A guest of `host-test/guests`, which shows what others' filters cost.
+///
+/// # Panics
+/// As [`core_module`].
+pub fn baseline(package: &str) -> Vec<u8> {
+    let manifest = root().join("host-test/guests/Cargo.toml");
+    let file = package.replace('-', "_") + ".wasm";
+    build(&manifest, package, &file).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Wraps a core module that carries its WIT into a component.
+///
+/// # Errors
+/// The module does not have what its WIT says, or has too much.
+pub fn encode(module: &[u8]) -> Result<Vec<u8>, Failure> {
+    let component = ComponentEncoder::default()
+        .module(module)
+        .and_then(|encoder| {
+            let adapter = WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
+            encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
+        })
+        .and_then(|encoder| encoder.validate(true).encode());
+    component.map_err(|error| format!("the guest is no component: {error:#}").into())
+}
+
+/// Runs cargo in a target directory of its own: the one of this build may be locked. Cargo lets one
+/// process at a time build there, and the others find everything built.
+fn build(manifest: &Path, package: &str, file: &str) -> Result<Vec<u8>, Failure> {
+    let target = target_directory();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "--locked", "--target", TARGET, "--package", package])
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&target)
+        // Flags for the machine that tests are not for the guest.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{package} cannot be built:\n{said}").into());
+    }
+    let file = target.join(TARGET).join("release").join(file);
+    std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+fn target_directory() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(target).join("guest")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

@@ -1,0 +1,12 @@
+//! One corpus and one set of properties over every host, the faults that a host can have, and what
+//! the guest's file must be like.
+
+mod faults;
+mod fixture;
+mod invariants;
+mod module;
+mod reload;
+mod repair;
+mod stack;
+#[path = "../../../plugin/engine/tests/support/mod.rs"]
+mod support;
