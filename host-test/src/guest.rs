@@ -4,11 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-};
-use wit_component::ComponentEncoder;
-
 use crate::Failure;
 
 const TARGET: &str = "wasm32-wasip1";
@@ -20,7 +15,7 @@ const TARGET: &str = "wasm32-wasip1";
 pub fn core_module() -> &'static [u8] {
     static MODULE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let manifest = root().join("Cargo.toml");
-        let module = build(&manifest, "logtriage-wasm", "logtriage.wasm");
+        let module = build(&manifest, "guest", "logtriage-wasm", "logtriage.wasm");
         module.unwrap_or_else(|error| panic!("{error}"))
     });
     &MODULE
@@ -31,8 +26,9 @@ pub fn core_module() -> &'static [u8] {
 /// # Panics
 /// As [`core_module`].
 pub fn component() -> &'static [u8] {
-    static COMPONENT: LazyLock<Vec<u8>> =
-        LazyLock::new(|| encode(core_module()).unwrap_or_else(|error| panic!("{error}")));
+    static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        logtriage_component::encode(core_module()).unwrap_or_else(|error| panic!("{error}"))
+    });
     &COMPONENT
 }
 
@@ -43,31 +39,16 @@ pub fn component() -> &'static [u8] {
 pub fn baseline(package: &str) -> Vec<u8> {
     let manifest = root().join("host-test/guests/Cargo.toml");
     let file = package.replace('-', "_") + ".wasm";
-    build(&manifest, package, &file).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Wraps a core module that carries its WIT into a component.
-///
-/// # Errors
-/// The module does not have what its WIT says, or has too much.
-pub fn encode(module: &[u8]) -> Result<Vec<u8>, Failure> {
-    let component = ComponentEncoder::default()
-        .module(module)
-        .and_then(|encoder| {
-            let adapter = WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
-            encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
-        })
-        .and_then(|encoder| encoder.validate(true).encode());
-    component.map_err(|error| format!("the guest is no component: {error:#}").into())
+    build(&manifest, "release", package, &file).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Runs cargo in a target directory of its own: the one of this build may be locked. Cargo lets one
 /// process at a time build there, and the others find everything built.
-fn build(manifest: &Path, package: &str, file: &str) -> Result<Vec<u8>, Failure> {
+fn build(manifest: &Path, profile: &str, package: &str, file: &str) -> Result<Vec<u8>, Failure> {
     let target = target_directory();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--target", TARGET, "--package", package])
+        .args(["build", "--profile", profile, "--locked", "--target", TARGET, "--package", package])
         .arg("--manifest-path")
         .arg(manifest)
         .arg("--target-dir")
@@ -81,7 +62,7 @@ fn build(manifest: &Path, package: &str, file: &str) -> Result<Vec<u8>, Failure>
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{package} cannot be built:\n{said}").into());
     }
-    let file = target.join(TARGET).join("release").join(file);
+    let file = target.join(TARGET).join(profile).join(file);
     std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
