@@ -53,8 +53,28 @@ fn engine() -> Engine {
     Engine::new(Arc::new(setup))
 }
 
-fn event(line: &'static [u8]) -> Event<'static> {
+fn event(line: &[u8]) -> Event<'_> {
     Event { message: Some(line.into()), source: None }
+}
+
+fn label_all(engine: &mut Engine, lines: Option<&Vec<Vec<u8>>>) {
+    for line in lines.into_iter().flatten() {
+        black_box(engine.label(&event(black_box(line)), 0).label_id);
+    }
+}
+
+/// Adds a number of four digits.
+fn other_digits(lines: &[&[u8]], pass: usize) -> Vec<Vec<u8>> {
+    lines.iter().map(|line| [line, format!(" {}", 1000 + pass).as_bytes()].concat()).collect()
+}
+
+/// Adds an id of sixteen hexadecimal digits.
+fn other_letters(lines: &[&[u8]], pass: u64) -> Vec<Vec<u8>> {
+    // Any odd number of 64 bits would do.
+    let id = |place: u64| (pass * 1000 + place + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let with_id =
+        |(line, place): (&&[u8], u64)| [line, format!(" {:016x}", id(place)).as_bytes()].concat();
+    lines.iter().zip(0..).map(with_id).collect()
 }
 
 fn per_line(c: &mut Criterion) {
@@ -81,12 +101,17 @@ fn per_line(c: &mut Criterion) {
     });
 
     let mut engine = engine();
-    group.bench_function("label, 50 rules, warm cache", |b| {
-        b.iter(|| {
-            for line in &lines {
-                black_box(engine.label(&event(line), 0).label_id);
-            }
-        });
+    // Each pass with other digits: what rules and mask said of a line holds for it.
+    let passes: Vec<_> = (0..4).map(|pass| other_digits(&lines, pass)).collect();
+    let mut next = passes.iter().cycle();
+    group.bench_function("label, 50 rules, lines that differ in digits", |b| {
+        b.iter(|| label_all(&mut engine, next.next()));
+    });
+    // Each pass with other letters in a value: the template is known, and nothing else is.
+    let passes: Vec<_> = (0..200).map(|pass| other_letters(&lines, pass)).collect();
+    let mut next = passes.iter().cycle();
+    group.bench_function("label, 50 rules, lines that differ in letters", |b| {
+        b.iter(|| label_all(&mut engine, next.next()));
     });
 
     if drain3(&lines, 1).is_some() {

@@ -88,8 +88,8 @@ fn a_record_that_did_not_fit_into_the_guest_is_no_trap() {
     }
 }
 
-/// A stack that is too small even for this guest costs the one record that it traps at; those after
-/// pass unlabelled, and standard error says what to do.
+/// A stack that is too small even for this guest costs the records that it traps at, three at most:
+/// those after pass unlabelled, and standard error says what to do.
 #[test]
 fn a_guest_that_traps_goes_on_unlabelled() {
     let mut trapped = 0;
@@ -98,8 +98,8 @@ fn a_guest_that_traps_goes_on_unlabelled() {
         let lost = ordinary().iter().filter(|line| host.annotate(line).is_err()).count();
         let stderr = host.stderr().expect("can be read");
         trapped += lost;
-        assert!(lost <= 1, "{lost} records with a stack of {stack_size} bytes: {stderr}");
-        assert_eq!(stderr.contains("wasm_stack_size"), lost == 1, "{stack_size}: {stderr}");
+        assert!(lost <= 3, "{lost} records with a stack of {stack_size} bytes: {stderr}");
+        assert_eq!(stderr.contains("[logtriage]"), lost > 0, "{stack_size}: {stderr}");
     }
     assert!(trapped > 0, "no stack was too small");
 }
