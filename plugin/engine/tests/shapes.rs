@@ -152,16 +152,20 @@ enum Step {
     SetRules(bool),
 }
 
+/// Few messages, which come again and again: what was said of one is kept.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let kind = || prop::sample::select(vec![Kind::Person, Kind::Machine]);
-    let step = prop_oneof![
-        12 => varied().prop_map(Step::Annotate),
-        2 => (kind(), varied()).prop_map(|(kind, message)| Step::Learn(kind, message)),
-        1 => kind().prop_map(Step::Forget),
-        1 => any::<bool>().prop_map(Step::SetRules),
-    ];
-    // Messages come again: what was said of one is kept.
-    prop::collection::vec(step, 1..12).prop_map(|steps| [&steps[..]; 4].concat())
+    let steps = |messages: Vec<String>| {
+        let kind = || prop::sample::select(vec![Kind::Person, Kind::Machine]);
+        let message = || prop::sample::select(messages.clone());
+        let step = prop_oneof![
+            8 => message().prop_map(Step::Annotate),
+            2 => (kind(), message()).prop_map(|(kind, message)| Step::Learn(kind, message)),
+            1 => kind().prop_map(Step::Forget),
+            1 => any::<bool>().prop_map(Step::SetRules),
+        ];
+        prop::collection::vec(step, 1..40)
+    };
+    prop::collection::vec(varied(), 1..4).prop_flat_map(steps)
 }
 
 /// Does what changes outcomes.
@@ -186,7 +190,7 @@ fn change(engine: &mut Engine, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(support::config(40))]
+    #![proptest_config(support::config(100))]
 
     #[test]
     fn what_was_said_before_is_said_again_until_something_changes(
