@@ -7,10 +7,11 @@
 //! that shape which has the same digits at the pins.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lru::LruCache;
 
+use crate::redact::redact_template;
 use crate::rules::RuleMatch;
 use crate::swar;
 use crate::template::{Pin, TemplateId};
@@ -27,11 +28,23 @@ pub(crate) struct Seen {
     pub(crate) template: Box<str>,
     pub(crate) id: TemplateId,
     pub(crate) rule: Option<RuleMatch>,
+    /// The template without secrets, where it has any: see [`known_by`](Self::known_by).
+    redacted: OnceLock<Option<(TemplateId, Box<str>)>>,
 }
 
 impl Seen {
     pub(crate) fn new(template: &str, rule: Option<RuleMatch>) -> Self {
-        Self { template: template.into(), id: TemplateId::of(template), rule }
+        let id = TemplateId::of(template);
+        Self { template: template.into(), id, rule, redacted: OnceLock::new() }
+    }
+
+    /// What leaves the process and what verdicts are known by: the template without secrets.
+    pub(crate) fn known_by(&self) -> (TemplateId, &str) {
+        let redacted = self.redacted.get_or_init(|| {
+            let redacted = redact_template(&self.template)?;
+            Some((TemplateId::of(&redacted), redacted.into()))
+        });
+        redacted.as_ref().map_or((self.id, &self.template), |(id, template)| (*id, template))
     }
 }
 

@@ -121,6 +121,8 @@ struct Line<'p> {
     template: &'p str,
     template_id: String,
     source: Option<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'p str>,
     count: u64,
     candidates: Vec<Candidate<'p>>,
     /// When it was appended, in seconds since 1970.
@@ -142,6 +144,7 @@ fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Result<String
         template: &pending.template,
         template_id: pending.template_id.to_string(),
         source: pending.source.as_deref(),
+        message: pending.message.as_deref(),
         count: pending.count,
         candidates: pending.candidates.iter().map(candidate).collect(),
         time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
