@@ -321,7 +321,7 @@ fn what_waits_for_a_verdict_is_redacted() {
     let waiting = engine.take_pending(9, 0);
     assert_eq!(waiting.len(), 1);
     assert_eq!((waiting[0].template.as_str(), waiting[0].count), (template, 2));
-    assert_eq!(waiting[0].source.as_deref(), Some("<*>"));
+    assert_eq!(waiting[0].source.as_deref(), Some("<email>"));
     assert_eq!(waiting[0].message, None);
     for learnt in [template, &secret("letmein")] {
         let mut engine = unsure("");
@@ -339,7 +339,8 @@ fn a_message_waits_only_where_the_config_says_so() {
     label(&mut engine, &long);
     let message = engine.take_pending(1, 0).remove(0).message.expect("it is kept");
     assert!(
-        message.starts_with("kettle 7 boils for <*> éé") && (2047..=2048).contains(&message.len()),
+        message.starts_with("kettle 7 boils for <email> éé")
+            && (2047..=2048).contains(&message.len()),
         "{message}"
     );
 }

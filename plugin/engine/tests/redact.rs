@@ -63,8 +63,8 @@ const SECRETS: &[(&str, &str)] = &[
     // URLs, people, cards, addresses.
     ("postgres://bob:hunter2@db/shop", "postgres://<*>@db/shop"),
     ("https://ghx@example.com/x", "https://<*>@example.com/x"),
-    ("mail to bob.smith+x@example.co.uk failed", "mail to <*> failed"),
-    ("from=<bob@example.com>, size=3", "from=<<*>>, size=3"),
+    ("mail to bob.smith+x@example.co.uk failed", "mail to <email> failed"),
+    ("from=<bob@example.com>, size=3", "from=<<email>>, size=3"),
     ("card 4111 1111 1111 1111 declined", "card <*> declined"),
     ("card 4111-1111-1111-1111 declined", "card <*> declined"),
     ("pan=5500005555555559", "pan=<*>"),

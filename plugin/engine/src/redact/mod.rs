@@ -30,8 +30,11 @@ use crate::template::Masker;
 /// What stands for a secret; the mask leaves it as it is.
 const REDACTED: &str = "<*>";
 
-/// What stands for an IP address.
+/// What stands for an IP or MAC address.
 const ADDRESS: &str = "<ip>";
+
+/// What stands for an e-mail address.
+const EMAIL: &str = "<email>";
 
 /// The text without secrets and personal data.
 pub fn redact(text: &str) -> Cow<'_, str> {
@@ -107,8 +110,8 @@ impl<'t> Redactor<'t> {
         let end = token_end(self.text, self.at);
         let token = part(self.text, self.at, end);
         let secret = names::value_behind(self.text, self.at, end, self.before);
-        if let Some((from, to)) = shapes::inside_token(token) {
-            self.replace(self.at + from, self.at + to, REDACTED);
+        if let Some((from, to, with)) = shapes::inside_token(token) {
+            self.replace(self.at + from, self.at + to, with);
             // What follows may hold more.
             self.before = "";
             return;

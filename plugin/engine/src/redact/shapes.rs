@@ -1,6 +1,6 @@
 //! Secrets and personal data that their own shape gives away.
 
-use super::{ADDRESS, REDACTED, byte, part, token_end};
+use super::{ADDRESS, EMAIL, REDACTED, byte, part, token_end};
 
 /// How well-known keys begin, and how many bytes follow at least.
 const BEGINNINGS: [(&str, usize); 30] = [
@@ -88,15 +88,16 @@ pub(super) fn at_token(text: &str, at: usize) -> Option<(usize, &'static str)> {
 }
 
 /// What stands inside a token: user and password of a URL, an e-mail address, a secret at the end
-/// of a path or name. As a range of the token.
-pub(super) fn inside_token(token: &str) -> Option<(usize, usize)> {
+/// of a path or name. As a range of the token, with what stands for it.
+pub(super) fn inside_token(token: &str) -> Option<(usize, usize, &'static str)> {
     let scheme = token.find("://").map(|at| at + 3);
     if let Some(start) = scheme {
         let authority = part(token, start, token.len());
         let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-        return authority.rfind('@').filter(|at| *at > 0).map(|at| (start, start + at));
+        return authority.rfind('@').filter(|at| *at > 0).map(|at| (start, start + at, REDACTED));
     }
-    email(token).or_else(|| secret_part(token))
+    let email = email(token).map(|(from, to)| (from, to, EMAIL));
+    email.or_else(|| secret_part(token).map(|(from, to)| (from, to, REDACTED)))
 }
 
 /// `name@domain.tld` with what may stand around it.

@@ -1,0 +1,9 @@
+//! `logtriage reason` against a real HTTP server that misbehaves in every known way.
+
+mod faults;
+mod hostile;
+mod kill;
+mod limits;
+mod modes;
+mod place;
+mod privacy;
