@@ -1,11 +1,13 @@
 //! Appending to a journal so that nothing is lost and nothing half-read.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use logtriage_engine::Masker;
 use logtriage_files::{State, json_line};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
@@ -33,6 +35,27 @@ pub struct Entry<'e> {
     pub time: u64,
     /// Events that had the template.
     pub count: u64,
+}
+
+/// How many events each template of a journal had when its verdict was given.
+pub fn counts(journal: &Path) -> Result<HashMap<String, u64>, Failure> {
+    #[derive(Deserialize)]
+    struct Line {
+        template: String,
+        #[serde(default)]
+        count: u64,
+    }
+    let bytes = match std::fs::read(journal) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(Failure::io(journal, e)),
+    };
+    let mut masker = Masker::default();
+    let lines = bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let count = |Line { template, count }: Line| {
+        (masker.mask_and_redact(template.as_bytes()).into_owned(), count)
+    };
+    Ok(lines.map(count).collect())
 }
 
 /// Appends a line for each of `lines` to the file `name` of a state directory: all of them in one

@@ -15,17 +15,19 @@ mod desk;
 mod dry_run;
 mod endpoint;
 mod form;
-mod journal;
+pub mod journal;
 mod places;
 mod prompt;
-mod queue;
+pub mod queue;
 mod round;
 mod status;
 mod usage;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use logtriage_engine::semantic::Example;
 use logtriage_engine::{Kind, Labels, Masker};
 use logtriage_files::{Loaded, Reports};
@@ -102,34 +104,65 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Ended, Failure> {
     let loaded = Loaded::read(&args.config)?;
-    let Some(reasoning) = loaded.config.reasoning.clone() else {
-        return Err(Failure::other(format!(
-            "{}: there is no [reasoning], which says where templates wait and who is asked",
-            args.config.display()
-        )));
-    };
     if args.print_prompt {
         screen::print(prompt::BUILTIN.as_bytes())?;
         return Ok(Ended::Clean);
     }
+    let mode = match (args.once, args.watch, args.dry_run) {
+        (true, ..) => Mode::Once { quiet: args.quiet },
+        (_, true, _) => Mode::Watch { quiet: args.quiet },
+        (_, _, true) => Mode::DryRun,
+        _ => Mode::Status,
+    };
+    begin(&loaded, &args.state_dir, mode)
+}
+
+/// Seconds since 1970.
+pub fn seconds() -> u64 {
+    round::now() / 1000
+}
+
+/// Asks about everything that waits in the config's state directory, for a command that waits for
+/// the verdicts. The user must have named the config.
+pub fn ask(loaded: &Loaded, quiet: bool) -> Result<Ended, Failure> {
+    begin(loaded, &[], Mode::Once { quiet })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Once { quiet: bool },
+    Watch { quiet: bool },
+    DryRun,
+    Status,
+}
+
+fn begin(loaded: &Loaded, patterns: &[String], mode: Mode) -> Result<Ended, Failure> {
+    let Some(reasoning) = loaded.config.reasoning.clone() else {
+        return Err(Failure::other(
+            "the config has no [reasoning], which says where templates wait and who is asked",
+        ));
+    };
     let model = loaded.model()?;
     let labels = Labels::new(model.labels().iter().map(String::as_str));
-    let asks = args.once || args.watch;
-    let mut places = Places::open(&loaded, &args.state_dir, reasoning.share, asks)?;
+    let asks = matches!(mode, Mode::Once { .. } | Mode::Watch { .. });
+    let mut places = Places::open(loaded, patterns, reasoning.share, asks)?;
     let reviewed = reviewed(&places, &labels);
-    let asker = Asker::new(&loaded, &reasoning, &model, &reviewed)?;
+    let asker = Asker::new(loaded, &reasoning, &model, &reviewed)?;
     let endpoint = Endpoint::parse(&reasoning.base_url)?;
-    let key = Key::read(&reasoning, &loaded, &endpoint)?;
+    let key = Key::read(&reasoning, loaded, &endpoint)?;
     let Some(first) = places.states().next() else {
         return Err(Failure::other("there is no state directory"));
     };
     let ledger = Ledger::new(first);
     if !asks {
-        return look(args, &asker, &mut places, &ledger, key.is_some());
+        return look(mode, &asker, &mut places, &ledger, key.is_some());
     }
     let client = Client::new(endpoint, key, &reasoning.timeouts)?;
     let mut session = Session { asker: &asker, client: &client, ledger: &ledger, places };
-    if args.watch { session.watch(args.quiet) } else { session.once(args.quiet) }
+    match mode {
+        Mode::Watch { quiet } => session.watch(quiet),
+        mode => session.once(mode != Mode::Once { quiet: false }),
+    }
 }
 
 /// People's verdicts are the best examples.
@@ -148,7 +181,7 @@ fn reviewed(places: &Places, labels: &Labels) -> Vec<Example> {
 
 /// `--dry-run` and `--status`: nothing is changed.
 fn look(
-    args: &Args,
+    mode: Mode,
     asker: &Asker<'_>,
     places: &mut Places,
     ledger: &Ledger,
@@ -157,7 +190,7 @@ fn look(
     let now = round::now();
     let waiting = places.collect(asker, false, now / 1000)?;
     let mut usage = ledger.read()?;
-    if args.dry_run {
+    if mode == Mode::DryRun {
         let form = usage.server(&asker.server(), now).form;
         dry_run::print(asker, &waiting, form)?;
     } else {
@@ -184,7 +217,7 @@ struct Session<'s, 'm> {
 
 impl Session<'_, '_> {
     fn once(&mut self, quiet: bool) -> Result<Ended, Failure> {
-        let (report, left) = self.round()?;
+        let (report, left) = self.round(&progress_bar(quiet))?;
         tell_all(&self.places.problems);
         tell_all(&report.problems);
         if !quiet {
@@ -203,7 +236,7 @@ impl Session<'_, '_> {
         let mut reports = Reports::default();
         loop {
             let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            match self.round() {
+            match self.round(&ProgressBar::hidden()) {
                 Ok((report, left)) => {
                     for problem in self.places.problems.drain(..) {
                         reports.tell("journal", now, || problem);
@@ -226,18 +259,21 @@ impl Session<'_, '_> {
     }
 
     /// Asks about what waits now. Gives what was done, and how many templates are left.
-    fn round(&mut self) -> Result<(Report, usize), Failure> {
+    fn round(&mut self, bar: &ProgressBar) -> Result<(Report, usize), Failure> {
         let Self { asker, client, ledger, places } = self;
         let waiting = places.collect(asker, true, round::now() / 1000)?;
         let all = waiting.len();
         if all == 0 {
             return Ok((Report::default(), 0));
         }
+        bar.set_length(all as u64);
         let mut settled_in_all = 0;
         let written = round::run(asker, client, ledger, waiting, |settled, templates| {
             settled_in_all += settled.len();
+            bar.inc(settled.len() as u64);
             places.settle(settled, templates, asker, round::now() / 1000)
         });
+        bar.finish_and_clear();
         self.places.keep()?;
         Ok((written?, all.saturating_sub(settled_in_all)))
     }
@@ -252,6 +288,18 @@ impl Session<'_, '_> {
             }
         };
         format!("logtriage: {spent}; {left}")
+    }
+}
+
+/// Shown on a terminal only.
+fn progress_bar(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = "{wide_bar} {pos}/{len} templates {elapsed_precise}";
+    match ProgressStyle::with_template(style) {
+        Ok(style) => ProgressBar::new(0).with_style(style),
+        Err(_) => ProgressBar::hidden(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `logtriage reason` against a real HTTP server that misbehaves in every known way.
 
+mod classify;
 mod faults;
 mod hostile;
 mod kill;
@@ -7,3 +8,4 @@ mod limits;
 mod modes;
 mod place;
 mod privacy;
+mod review;
