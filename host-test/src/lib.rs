@@ -8,6 +8,7 @@
 //! | [`CoreModule`] | wasmtime | Fluent Bit's ABI |
 //! | [`Wamr`] | WAMR's fast interpreter, built as Fluent Bit builds it | Fluent Bit's ABI, as `flb_wasm.c` does |
 
+pub mod command;
 mod component;
 mod core_module;
 mod directory;

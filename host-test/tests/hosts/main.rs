@@ -5,6 +5,7 @@ mod faults;
 mod fixture;
 mod invariants;
 mod module;
+mod reason;
 mod reload;
 mod repair;
 mod stack;

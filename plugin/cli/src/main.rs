@@ -10,6 +10,8 @@ mod evaluate;
 mod explain;
 mod failure;
 mod labelled;
+mod reason;
+mod review;
 mod screen;
 mod setup;
 mod train;
@@ -33,6 +35,8 @@ struct Cli {
 enum Command {
     Classify(classify::Args),
     Explain(explain::Args),
+    Reason(reason::Args),
+    Review(review::Args),
     CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
     Train(train::Args),
@@ -61,6 +65,8 @@ fn run(command: Command) -> Result<Ended, Failure> {
     match command {
         Command::Classify(args) => classify::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Reason(args) => reason::run(&args),
+        Command::Review(args) => review::run(&args),
         Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::cache::Cache;
-use crate::config::{Config, Field, OnExisting};
+use crate::config::{Config, Field, OnExisting, Share};
 use crate::labels::{LabelId, Labels};
 use crate::location::TextError;
 use crate::outcome::{Outcome, Tier};
-use crate::pending::{Pending, PendingQueue};
+use crate::pending::{Pending, PendingQueue, Unknown};
 use crate::record::{Keys, NotARecord, Record};
 use crate::rules::{RuleScratch, Rules};
 use crate::semantic::{Confidence, Model, Prediction, Scratch, Threshold};
@@ -81,6 +81,7 @@ pub struct Setup {
     fields: Vec<Field>,
     cache_size: usize,
     max_new: u32,
+    share: Share,
 }
 
 impl Setup {
@@ -101,6 +102,7 @@ impl Setup {
             fields: config.fields.clone(),
             cache_size: config.cache_size,
             max_new: config.max_new_templates_per_second.unwrap_or(0),
+            share: config.reasoning.as_ref().map_or(Share::default(), |reasoning| reasoning.share),
         })
     }
 
@@ -312,7 +314,7 @@ impl Engine {
             return None;
         }
         self.candidates.clear();
-        let decided = self.decide(&Arc::clone(&self.seen), event.source.as_deref(), now);
+        let decided = self.decide(&Arc::clone(&self.seen), event, now);
         self.stats.count(decided.tier, decided.label);
         Some(decided)
     }
@@ -344,11 +346,11 @@ impl Engine {
         seen
     }
 
-    fn decide(&mut self, seen: &Seen, source: Option<&str>, now: u64) -> Decided {
+    fn decide(&mut self, seen: &Seen, event: &Event<'_>, now: u64) -> Decided {
         if let Some(rule) = seen.rule {
             return Decided::of(Tier::Rule, rule.label, Confidence::ONE).by_rule(rule.place);
         }
-        if let Some(verdict) = self.persons.get(seen.id, &seen.template) {
+        if let Some(verdict) = self.persons.of(seen) {
             return Decided::of(Tier::Reviewed, verdict.label, Confidence::ONE);
         }
         let prediction = if seen.template.is_empty() { None } else { self.predict(seen, now) };
@@ -356,13 +358,24 @@ impl Engine {
         if let Some(prediction) = prediction.filter(|p| self.setup.reaches_threshold(p)) {
             return Decided::of(Tier::Semantic, LabelId(prediction.label), confidence);
         }
-        if let Some(verdict) = self.machines.get(seen.id, &seen.template) {
+        if let Some(verdict) = self.machines.of(seen) {
             return Decided::of(Tier::Reasoning, verdict.label, confidence);
         }
-        let template = (seen.id, &*seen.template);
-        let pending =
-            prediction.is_some() && self.pending.note(template, source, &self.candidates, now);
+        let pending = prediction.is_some() && self.queue(seen, event, now);
         Decided { tier: Tier::None, label: None, confidence, rule: None, pending }
+    }
+
+    /// Queues a template that nobody knows. Says whether it waits.
+    fn queue(&mut self, seen: &Seen, event: &Event<'_>, now: u64) -> bool {
+        let (id, template) = seen.known_by();
+        let unknown = Unknown {
+            id,
+            template,
+            source: event.source.as_deref(),
+            message: event.message.as_deref().filter(|_| self.setup.share == Share::Message),
+            candidates: &self.candidates,
+        };
+        self.pending.note(&unknown, now)
     }
 
     /// What the model says of the template; `None` beyond the limit on new templates.
@@ -374,7 +387,7 @@ impl Engine {
                 prediction
             }
             // A template with a verdict is not new: a storm must not cost it its label.
-            None if self.machines.get(id, template).is_none()
+            None if self.machines.of(seen).is_none()
                 && !self.new_templates.admits(self.setup.max_new, now) =>
             {
                 self.stats.shed += 1;
@@ -397,8 +410,8 @@ impl Engine {
         let Some(decided) = decided else { return unclassified };
         let (id, template) = (self.seen.id, &*self.seen.template);
         let verdict = match decided.tier {
-            Tier::Reviewed => self.persons.get(id, template),
-            Tier::Reasoning => self.machines.get(id, template),
+            Tier::Reviewed => self.persons.of(&self.seen),
+            Tier::Reasoning => self.machines.of(&self.seen),
             Tier::Rule | Tier::Semantic | Tier::None => None,
         };
         Outcome {

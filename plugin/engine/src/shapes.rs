@@ -15,6 +15,7 @@ use lru::LruCache;
 
 use crate::labels::LabelId;
 use crate::outcome::{Outcome, Tier};
+use crate::redact::redact_template;
 use crate::rules::RuleMatch;
 use crate::semantic::Confidence;
 use crate::swar;
@@ -32,6 +33,8 @@ pub(crate) struct Seen {
     pub(crate) template: Box<str>,
     pub(crate) id: TemplateId,
     pub(crate) rule: Option<RuleMatch>,
+    /// The template without secrets, where it has any: see [`known_by`](Self::known_by).
+    redacted: OnceLock<Option<(TemplateId, Box<str>)>>,
     /// What came of that, once it has.
     said: OnceLock<Said>,
 }
@@ -50,13 +53,13 @@ pub(crate) struct Said {
 impl Seen {
     pub(crate) fn new(template: &str, rule: Option<RuleMatch>) -> Self {
         let (template, id) = (template.into(), TemplateId::of(template));
-        Self { template, id, rule, said: OnceLock::new() }
+        Self { template, id, rule, ..Self::default() }
     }
 
     /// The same of a message that another rule matches.
     pub(crate) fn with_rule(&self, rule: Option<RuleMatch>) -> Arc<Self> {
         let (template, id) = (self.template.clone(), self.id);
-        Arc::new(Self { template, id, rule, said: OnceLock::new() })
+        Arc::new(Self { template, id, rule, ..Self::default() })
     }
 
     /// What came of it when a message like this one was there before.
@@ -72,6 +75,15 @@ impl Seen {
         if Arc::strong_count(self) > 1 && is_short && confidence > Confidence::ZERO {
             self.said.get_or_init(|| Said { tier, label, confidence, object: object.into() });
         }
+    }
+
+    /// What leaves the process and what verdicts are known by: the template without secrets.
+    pub(crate) fn known_by(&self) -> (TemplateId, &str) {
+        let redacted = self.redacted.get_or_init(|| {
+            let redacted = redact_template(&self.template)?;
+            Some((TemplateId::of(&redacted), redacted.into()))
+        });
+        redacted.as_ref().map_or((self.id, &self.template), |(id, template)| (*id, template))
     }
 }
 
