@@ -20,6 +20,7 @@ pub use json::Malformed;
 use json::Member;
 use keys::Found;
 pub use keys::{Keys, MAX_NAMES};
+pub use splice::{INPUT_SUFFIX, is_family};
 
 /// What a record says of its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
