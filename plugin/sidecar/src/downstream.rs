@@ -9,6 +9,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
+use crate::causes::with_causes;
 use crate::codec::BytesCodec;
 use crate::{MAX_MESSAGE, PUSH_EVENTS, VECTOR_HEALTH_CHECK};
 
@@ -70,11 +71,5 @@ fn answered(status: Status) -> Status {
 }
 
 fn unavailable(problem: &dyn Error) -> Status {
-    let mut message = format!("no answer from downstream: {problem}");
-    let mut cause = problem.source();
-    while let Some(inner) = cause {
-        message = format!("{message}: {inner}");
-        cause = inner.source();
-    }
-    Status::unavailable(message)
+    Status::unavailable(format!("no answer from downstream: {}", with_causes(problem)))
 }

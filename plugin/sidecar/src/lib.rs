@@ -16,6 +16,7 @@
 
 #![warn(unreachable_pub)]
 
+mod causes;
 mod codec;
 mod downstream;
 mod labeller;

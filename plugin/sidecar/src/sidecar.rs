@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 
+use crate::causes::with_causes;
 use crate::downstream::Downstream;
 use crate::labelling::Labelling;
 use crate::metrics::Metrics;
@@ -70,7 +71,10 @@ impl Sidecar {
         if let Some(tls) = &options.listen_tls {
             server = server.tls_config(tls.config()?).map_err(|problem| {
                 let file = tls.certificate.display();
-                StartError(format!("{file}: certificate or key cannot be used: {}", told(&problem)))
+                StartError(format!(
+                    "{file}: certificate or key cannot be used: {}",
+                    with_causes(&problem)
+                ))
             })?;
         }
         let downstream = Downstream::new(channel(options)?);
@@ -128,7 +132,7 @@ impl Sidecar {
         let ended = tokio::select! {
             served = serving => match served {
                 Ok(()) => Ok(Stopped::Drained),
-                Err(problem) => Err(StartError(told(&problem))),
+                Err(problem) => Err(StartError(with_causes(&problem))),
             },
             () = out_of_patience => Ok(Stopped::Cut),
         };
@@ -154,19 +158,8 @@ fn channel(options: &Options) -> Result<Channel, StartError> {
     if let Some(tls) = &options.forward_tls {
         endpoint = endpoint.tls_config(tls.config()?).map_err(|problem| {
             let file = tls.ca.display();
-            StartError(format!("{file}: certificates cannot be used: {}", told(&problem)))
+            StartError(format!("{file}: certificates cannot be used: {}", with_causes(&problem)))
         })?;
     }
     Ok(endpoint.connect_lazy())
-}
-
-/// An error and its causes.
-fn told(problem: &dyn std::error::Error) -> String {
-    let mut text = problem.to_string();
-    let mut cause = problem.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
