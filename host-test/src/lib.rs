@@ -6,6 +6,7 @@
 //! | [`Native`] | the engine | Rust: the reference |
 //! | [`Component`] | wasmtime | `wit/logtriage.wit` |
 //! | [`CoreModule`] | wasmtime | Fluent Bit's ABI |
+//! | [`sidecar::SidecarHost`] | the sidecar | gRPC, between two ends of the tests' own |
 //! | [`Wamr`] | WAMR's fast interpreter, built as Fluent Bit builds it | Fluent Bit's ABI, as `flb_wasm.c` does |
 
 pub mod command;
@@ -16,6 +17,7 @@ pub mod fluent_bit;
 pub mod guest;
 mod native;
 pub mod records;
+pub mod sidecar;
 mod wamr;
 
 use std::fmt;

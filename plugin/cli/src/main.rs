@@ -13,6 +13,7 @@ mod labelled;
 mod reason;
 mod review;
 mod screen;
+mod serve_vector;
 mod setup;
 mod train;
 
@@ -37,6 +38,7 @@ enum Command {
     Explain(explain::Args),
     Reason(reason::Args),
     Review(review::Args),
+    ServeVector(serve_vector::Args),
     CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
     Train(train::Args),
@@ -67,6 +69,7 @@ fn run(command: Command) -> Result<Ended, Failure> {
         Command::Explain(args) => explain::run(&args),
         Command::Reason(args) => reason::run(&args),
         Command::Review(args) => review::run(&args),
+        Command::ServeVector(args) => serve_vector::run(&args),
         Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),

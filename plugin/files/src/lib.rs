@@ -21,6 +21,6 @@ pub use error::FileError;
 pub use line::{is_active, json_line};
 pub use loaded::{CONFIG, Loaded};
 pub use parts::{load_model, read as read_parts, write as write_parts};
-pub use report::Reports;
+pub use report::{Reports, print_reports};
 pub use rules::{COMPILED, RuleFile, RuleForm};
 pub use state::{HUMAN_VERDICTS, Journals, PENDING, State, VERDICTS};
