@@ -114,8 +114,9 @@ impl Agent {
     }
 
     /// One step of the work with files, if it is time for one. When there is no more to do, the next
-    /// look is a while away.
-    fn keep_up(&mut self, now: u64) {
+    /// look is a while away. For a host with time to spare while no event comes; else each event
+    /// does it.
+    pub fn keep_up(&mut self, now: u64) {
         let clock_went_back = self.next_look > now.saturating_add(LOOK_EVERY);
         if now < self.next_look && !clock_went_back {
             return;
