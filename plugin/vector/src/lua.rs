@@ -155,15 +155,13 @@ impl<'l> Table<'l> {
         Self { state, at, lifetime: PhantomData }
     }
 
-    /// Visits the members whose keys are strings; not all of them where there is no memory for more
-    /// stack.
+    /// Visits the members whose keys are strings; none where there is no memory for more stack.
     pub(crate) fn each(self, mut visit: impl FnMut(&'l [u8], Member<'l>)) {
         let state = self.state;
         // SAFETY: by the contract of `new`. Before each round the key is on top, then its value above
         // it; `Member::keep` leaves them there. The table holds the key, so the string stays.
         unsafe {
-            // The key, the value and what `keep` pushes.
-            if lua_checkstack(state, 3) == 0 {
+            if lua_checkstack(state, 2) == 0 {
                 return;
             }
             lua_pushnil(state);
@@ -172,20 +170,19 @@ impl<'l> Table<'l> {
                     visit(key, Member(self));
                 }
                 lua_settop(state, -2);
-                if lua_checkstack(state, 2) == 0 {
-                    return lua_settop(state, -2);
-                }
             }
         }
     }
 }
 
 impl<'l> Member<'l> {
-    /// The value. A table stays on the stack, below the key.
+    /// The value. A table stays on the stack, below the key; where there is no memory for more stack
+    /// it is taken for something else.
     pub(crate) fn keep(self) -> Value<'l> {
         let state = self.0.state;
-        // SAFETY: `Table::each` is at this member: its value is on top, with room for one more. A
-        // null pointer asks for nothing more. The table holds a string, so it stays.
+        // SAFETY: `Table::each` is at this member: its value is on top. A null pointer asks for nothing
+        // more. The table holds a string, so it stays. Room is asked for the place that a table
+        // takes for good and for the next value.
         unsafe {
             match lua_type(state, -1) {
                 STRING => string(state, -1).map_or(Value::Other, Value::Text),
@@ -194,7 +191,7 @@ impl<'l> Member<'l> {
                 }
                 NUMBER => Value::Float(lua_tonumberx(state, -1, std::ptr::null_mut())),
                 BOOLEAN => Value::Boolean(lua_toboolean(state, -1) != 0),
-                TABLE => {
+                TABLE if lua_checkstack(state, 2) != 0 => {
                     lua_pushvalue(state, -1);
                     lua_rotate(state, -3, 1);
                     Value::Table(Table { at: lua_gettop(state) - 2, ..self.0 })
