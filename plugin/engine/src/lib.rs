@@ -55,7 +55,7 @@ pub use config::{
 pub use engine::{Annotated, Engine, Event, Setup};
 pub use labels::{DEFAULT_LABELS, LabelId, Labels, UNCLASSIFIED};
 pub use location::TextError;
-pub use outcome::{Outcome, Tier, write_string};
+pub use outcome::{FieldValue, Outcome, Tier, write_string};
 pub use pending::{MAX_PENDING, OFFER_AGAIN_AFTER, Pending};
 pub use rules::{BUILTIN_RULES, CompiledRulesError, RuleMatch, RuleScratch, Rules};
 #[cfg(feature = "regex")]

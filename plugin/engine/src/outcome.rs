@@ -66,9 +66,20 @@ pub struct Outcome<'e> {
     pub candidates: &'e [(LabelId, Confidence)],
 }
 
+/// What a [`Field`] says of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FieldValue<'e> {
+    /// A string.
+    Text(&'e str),
+    /// True or false.
+    Flag(bool),
+    /// An array of objects of `label` and `confidence`, best first; never empty.
+    Candidates(&'e [(LabelId, Confidence)]),
+}
+
 impl<'e> Outcome<'e> {
     /// The outcome of an event that no tier labelled.
-    pub(crate) fn unclassified() -> Self {
+    pub fn unclassified() -> Self {
         Self {
             label_id: None,
             label: UNCLASSIFIED,
@@ -105,41 +116,45 @@ impl<'e> Outcome<'e> {
         out.push(b'}');
     }
 
-    fn write_field(&self, field: Field, labels: &Labels, out: &mut Vec<u8>) {
+    /// What `field` says of it; `None` where it does not apply.
+    pub fn field(&self, field: Field) -> Option<FieldValue<'e>> {
         let text = match field {
             Field::Template => self.template_id.map(|_| self.template),
             Field::Rule => self.rule,
             Field::By => self.by,
             Field::Reason => self.reason,
-            Field::Pending => {
-                out.extend_from_slice(b",\"pending\":");
-                out.extend_from_slice(if self.pending { b"true" } else { b"false" });
-                return;
+            Field::Pending => return Some(FieldValue::Flag(self.pending)),
+            Field::Candidates => {
+                let some = !self.candidates.is_empty();
+                return some.then_some(FieldValue::Candidates(self.candidates));
             }
-            Field::Candidates => return self.write_candidates(labels, out),
         };
-        if let Some(text) = text {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(field.name().as_bytes());
-            out.extend_from_slice(b"\":");
-            write_string(text, out);
-        }
+        text.map(FieldValue::Text)
     }
 
-    fn write_candidates(&self, labels: &Labels, out: &mut Vec<u8>) {
-        if self.candidates.is_empty() {
-            return;
+    fn write_field(&self, field: Field, labels: &Labels, out: &mut Vec<u8>) {
+        let Some(value) = self.field(field) else { return };
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(field.name().as_bytes());
+        out.extend_from_slice(b"\":");
+        match value {
+            FieldValue::Text(text) => write_string(text, out),
+            FieldValue::Flag(flag) => out.extend_from_slice(if flag { b"true" } else { b"false" }),
+            FieldValue::Candidates(candidates) => write_candidates(candidates, labels, out),
         }
-        out.extend_from_slice(b",\"candidates\":[");
-        for (place, (label, confidence)) in self.candidates.iter().enumerate() {
-            out.extend_from_slice(if place == 0 { b"{\"label\":" } else { b",{\"label\":" });
-            write_string(labels.name(*label), out);
-            out.extend_from_slice(b",\"confidence\":");
-            confidence.write(out);
-            out.push(b'}');
-        }
-        out.push(b']');
     }
+}
+
+fn write_candidates(candidates: &[(LabelId, Confidence)], labels: &Labels, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (place, (label, confidence)) in candidates.iter().enumerate() {
+        out.extend_from_slice(if place == 0 { b"{\"label\":" } else { b",{\"label\":" });
+        write_string(labels.name(*label), out);
+        out.extend_from_slice(b",\"confidence\":");
+        confidence.write(out);
+        out.push(b'}');
+    }
+    out.push(b']');
 }
 
 /// Appends a JSON string in ASCII: everything else, and every control character, is escaped, so

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use logtriage_engine::{Annotated, Engine, Labels, Setup};
+use logtriage_engine::{Annotated, Config, Engine, Event, Labels, Outcome, Setup};
 
 use crate::error::FileError;
 use crate::journal::Follower;
@@ -87,11 +87,15 @@ impl Agent {
     /// Labels the event in `record`, as [`Engine::annotate`] does, and then works on the files.
     pub fn annotate(&mut self, record: &[u8], now: u64, out: &mut Vec<u8>) -> Annotated {
         let annotated = self.engine.annotate(record, now, out);
-        let clock_went_back = self.next_look > now.saturating_add(LOOK_EVERY);
-        if now >= self.next_look || clock_went_back {
-            self.keep_up(now);
-        }
+        self.keep_up(now);
         annotated
+    }
+
+    /// Works on the files, and then labels an event that its host has taken apart, as
+    /// [`Engine::label`] does.
+    pub fn label(&mut self, event: &Event<'_>, now: u64) -> Outcome<'_> {
+        self.keep_up(now);
+        self.engine.label(event, now)
     }
 
     /// What a person should be told; the host takes it out and prints it.
@@ -99,13 +103,24 @@ impl Agent {
         &mut self.reports
     }
 
+    /// What the config says. It was read when the agent was opened.
+    pub fn config(&self) -> &Config {
+        &self.files.loaded.config
+    }
+
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// One step of the work with files. When there is no more to do, the next look is a while away.
-    fn keep_up(&mut self, now: u64) {
+    /// One step of the work with files, if it is time for one. When there is no more to do, the next
+    /// look is a while away. For a host with time to spare while no event comes; else each event
+    /// does it.
+    pub fn keep_up(&mut self, now: u64) {
+        let clock_went_back = self.next_look > now.saturating_add(LOOK_EVERY);
+        if now < self.next_look && !clock_went_back {
+            return;
+        }
         let Self { engine, files, reports, busy, .. } = self;
         if !*busy {
             files.look();

@@ -19,6 +19,6 @@ pub use agent::Agent;
 pub use error::FileError;
 pub use loaded::{CONFIG, Loaded};
 pub use parts::{load_model, read as read_parts, write as write_parts};
-pub use report::Reports;
+pub use report::{Reports, print_reports};
 pub use rules::{COMPILED, RuleFile, RuleForm};
 pub use state::{Journals, State};

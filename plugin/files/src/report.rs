@@ -1,6 +1,7 @@
 //! What is to be told to a person, and not too often.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// A problem that goes on is told again after this many milliseconds.
 const AGAIN_AFTER: u64 = 60_000;
@@ -48,6 +49,15 @@ impl Reports {
     /// Takes what is to be told.
     pub fn take(&mut self) -> Vec<String> {
         std::mem::take(&mut self.waiting)
+    }
+}
+
+/// Prints reports on standard error, a line each. Control characters would act on a terminal.
+pub fn print_reports(reports: Vec<String>) {
+    for report in reports {
+        let line: String = report.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        // There is nobody to tell that nobody can be told.
+        let _ = writeln!(std::io::stderr(), "[logtriage] {line}");
     }
 }
 

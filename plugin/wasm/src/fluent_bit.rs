@@ -1,7 +1,6 @@
 //! Fluent Bit's C ABI for a `wasm` filter with `event_format json`.
 #![allow(unsafe_code)]
 
-use std::io::Write;
 use std::ptr;
 
 use crate::filter::{Filter, Trapped};
@@ -56,7 +55,7 @@ fn answer(record: Option<&[u8]>, length: usize) -> *const u8 {
         Some(record) => filter.answer(record, now).map_or(record.as_ptr(), <[u8]>::as_ptr),
         None => filter.without_record(length, now).as_ptr(),
     };
-    print(filter.reports());
+    logtriage_files::print_reports(filter.reports());
     set_stage(Stage::Idle);
     answer
 }
@@ -102,13 +101,4 @@ unsafe fn bytes<'a>(start: *const u8, length: usize) -> Option<&'a [u8]> {
     }
     // SAFETY: inside our memory, which is all readable.
     Some(unsafe { std::slice::from_raw_parts(start, length) })
-}
-
-/// Tells people, on standard error. Control characters would act on a terminal.
-fn print(reports: Vec<String>) {
-    for report in reports {
-        let line: String = report.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        // There is nobody to tell that nobody can be told.
-        let _ = writeln!(std::io::stderr(), "[logtriage] {line}");
-    }
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::Node;
 use crate::swar::next_special;
 
 /// A longer number may be out of range without an exponent.
@@ -65,13 +66,19 @@ impl<'r> Text<'r> {
     }
 }
 
-impl<'r> Value<'r> {
-    /// What may be a message or a source.
-    pub(super) fn text(self) -> Option<Cow<'r, [u8]>> {
+impl<'r> Node<'r> for Value<'r> {
+    fn text(self) -> Option<Cow<'r, [u8]>> {
         match self {
             Value::String(text) => Some(text.decode()),
             Value::Scalar(raw) => Some(Cow::Borrowed(raw)),
             Value::Object(_) | Value::Other => None,
+        }
+    }
+
+    fn member(self, name: &str) -> Option<Self> {
+        match self {
+            Value::Object(object) => last(object, name),
+            Value::String(_) | Value::Scalar(_) | Value::Other => None,
         }
     }
 }
@@ -98,7 +105,7 @@ pub(super) fn scan<'r>(
 }
 
 /// The value of the last member of `object` that is called `key`.
-pub(super) fn last<'r>(object: &'r [u8], key: &str) -> Option<Value<'r>> {
+fn last<'r>(object: &'r [u8], key: &str) -> Option<Value<'r>> {
     let mut value = None;
     let scanned = scan(object, |member| {
         if *member.key.decode() == *key.as_bytes() {

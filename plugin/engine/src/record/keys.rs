@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{self, Value};
+use super::Fields;
 
 /// Keys that are looked for in one record, at most: the configured ones, and for each dotted one
 /// the objects that it may lead into.
@@ -27,8 +27,17 @@ struct Path {
     nested: Vec<(usize, Box<str>)>,
 }
 
-/// What the names stand for in one record: the last value of each.
-pub(super) type Found<'r> = [Option<Value<'r>>; MAX_NAMES];
+/// A value in a record, whatever the form of the record.
+pub trait Node<'r>: Copy {
+    /// What may be a message or a source: a string, or a number or boolean as JSON writes it.
+    fn text(self) -> Option<Cow<'r, [u8]>>;
+
+    /// The last member of that name, if this is an object.
+    fn member(self, name: &str) -> Option<Self>;
+}
+
+/// What the names stand for in one record, by their places: the last value of each.
+pub type Found<N> = [Option<N>; MAX_NAMES];
 
 impl Keys {
     /// Keys in the order in which they are looked for, and the key of our object. Of more than
@@ -46,25 +55,28 @@ impl Keys {
         self.names.len()
     }
 
-    pub(super) fn output(&self) -> &str {
+    /// The key of our object.
+    pub fn output(&self) -> &str {
         &self.output
     }
 
     /// The place of a key among the names.
     #[inline]
-    pub(super) fn place(&self, key: &[u8]) -> Option<usize> {
+    pub fn place(&self, key: &[u8]) -> Option<usize> {
         if self.lengths & length_bit(key.len()) == 0 {
             return None;
         }
         self.names.iter().position(|name| name.as_bytes() == key)
     }
 
-    pub(super) fn message<'r>(&self, found: &Found<'r>) -> Option<Cow<'r, [u8]>> {
-        self.message.iter().find_map(|path| path.look_up(found))
-    }
-
-    pub(super) fn source<'r>(&self, found: &Found<'r>) -> Option<Cow<'r, [u8]>> {
-        self.source.iter().find_map(|path| path.look_up(found))
+    /// Message and source of the record in which the names stand for `found`.
+    pub fn fields<'r, N: Node<'r>>(&self, found: &Found<N>) -> Fields<'r> {
+        let source = self.source.iter().find_map(|path| path.look_up(found));
+        let source = source.map(|source| match source {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        });
+        Fields { message: self.message.iter().find_map(|path| path.look_up(found)), source }
     }
 }
 
@@ -75,26 +87,17 @@ impl Path {
         Self { literal, nested }
     }
 
-    fn look_up<'r>(&self, found: &Found<'r>) -> Option<Cow<'r, [u8]>> {
+    fn look_up<'r, N: Node<'r>>(&self, found: &Found<N>) -> Option<Cow<'r, [u8]>> {
         let at = |place: usize| found.get(place).copied().flatten();
-        let nested = || {
-            self.nested.iter().find_map(|(head, tail)| match at(*head) {
-                Some(Value::Object(inner)) => look_inside(inner, tail),
-                _ => None,
-            })
-        };
-        at(self.literal).and_then(Value::text).or_else(nested)
+        let nested = || self.nested.iter().find_map(|(head, tail)| look_inside(at(*head)?, tail));
+        at(self.literal).and_then(N::text).or_else(nested)
     }
 }
 
 /// A literal key in an object, or a path further down.
-fn look_inside<'r>(object: &'r [u8], path: &str) -> Option<Cow<'r, [u8]>> {
-    json::last(object, path).and_then(Value::text).or_else(|| {
-        dots(path).find_map(|(head, tail)| match json::last(object, head) {
-            Some(Value::Object(inner)) => look_inside(inner, tail),
-            _ => None,
-        })
-    })
+fn look_inside<'r, N: Node<'r>>(object: N, path: &str) -> Option<Cow<'r, [u8]>> {
+    let nested = || dots(path).find_map(|(head, tail)| look_inside(object.member(head)?, tail));
+    object.member(path).and_then(N::text).or_else(nested)
 }
 
 /// `a.b.c` as `(a, b.c)` and `(a.b, c)`.

@@ -17,9 +17,9 @@ use std::borrow::Cow;
 
 pub use crate::config::OnExisting;
 pub use json::Malformed;
-use json::Member;
-use keys::Found;
-pub use keys::{Keys, MAX_NAMES};
+use json::{Member, Value};
+pub use keys::{Found, Keys, MAX_NAMES, Node};
+pub use splice::{INPUT_SUFFIX, is_family};
 
 /// What a record says of its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Record<'r> {
     bytes: &'r [u8],
     scanned: json::Scanned,
     keys: &'r Keys,
-    found: Found<'r>,
+    found: Found<Value<'r>>,
     /// The members of our family of keys, in order.
     family: Vec<Member<'r>>,
 }
@@ -57,7 +57,7 @@ impl<'r> Record<'r> {
     /// # Errors
     /// [`NotARecord`] where they are something else.
     pub fn parse(bytes: &'r [u8], keys: &'r Keys) -> Result<Self, NotARecord> {
-        let mut found: Found<'r> = [None; MAX_NAMES];
+        let mut found: Found<Value<'r>> = [None; MAX_NAMES];
         let mut family = Vec::new();
         let scanned = json::scan(bytes, |member| {
             let key = member.key.decode();
@@ -73,11 +73,7 @@ impl<'r> Record<'r> {
 
     /// Message and source.
     pub fn fields(&self) -> Fields<'r> {
-        let source = self.keys.source(&self.found).map(|source| match source {
-            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-        });
-        Fields { message: self.keys.message(&self.found), source }
+        self.keys.fields(&self.found)
     }
 
     /// Whether it has our key, or one that our key was moved to.

@@ -3,7 +3,7 @@
 use super::{OnExisting, Record};
 
 /// What is put behind a key that was there before us.
-const SUFFIX: &str = "_input";
+pub const INPUT_SUFFIX: &str = "_input";
 
 impl Record<'_> {
     /// Appends the record with our key and `object` as its last member to `out`.
@@ -28,7 +28,7 @@ impl Record<'_> {
         let mut from = 0;
         for member in &self.family {
             out.extend_from_slice(record.get(from..member.key_end).unwrap_or_default());
-            out.extend_from_slice(SUFFIX.as_bytes());
+            out.extend_from_slice(INPUT_SUFFIX.as_bytes());
             from = member.key_end;
         }
         out.extend_from_slice(record.get(from..close).unwrap_or_default());
@@ -40,10 +40,11 @@ impl Record<'_> {
     }
 }
 
-/// `key`, `key_input`, `key_input_input`, …
-pub(super) fn is_family(name: &[u8], key: &str) -> bool {
+/// Whether `name` is `key`, `key_input`, `key_input_input`, …: the names that get one more `_input`
+/// where our object is added.
+pub fn is_family(name: &[u8], key: &str) -> bool {
     let Some(mut rest) = name.strip_prefix(key.as_bytes()) else { return false };
-    while let Some(shorter) = rest.strip_prefix(SUFFIX.as_bytes()) {
+    while let Some(shorter) = rest.strip_prefix(INPUT_SUFFIX.as_bytes()) {
         rest = shorter;
     }
     rest.is_empty()

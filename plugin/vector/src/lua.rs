@@ -1,0 +1,212 @@
+//! What we call of Lua 5.4's C interface, and a view of tables that cannot raise.
+//!
+//! Lua raises an error by `longjmp`, which passes over Rust's frames without dropping what they own.
+//! So the functions stand here in two groups. Those that never raise may be called anywhere; the
+//! others only in frames that own nothing, with a protected call or Lua itself beneath them.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_char, c_int, c_void};
+use std::marker::PhantomData;
+
+use crate::names::Name;
+
+/// A Lua thread.
+#[repr(C)]
+pub(crate) struct State {
+    _private: [u8; 0],
+}
+
+/// What Lua can call.
+pub(crate) type Function = unsafe extern "C-unwind" fn(*mut State) -> c_int;
+
+pub(crate) const OK: c_int = 0;
+pub(crate) const NIL: c_int = 0;
+const BOOLEAN: c_int = 1;
+const NUMBER: c_int = 3;
+pub(crate) const STRING: c_int = 4;
+pub(crate) const TABLE: c_int = 5;
+
+/// `LUA_VERSION_NUM`.
+pub(crate) const VERSION: f64 = 504.0;
+/// `LUAL_NUMSIZES`: integers and floats of eight bytes.
+pub(crate) const NUMBER_SIZES: usize = 8 * 16 + 8;
+
+/// The place of a function's first upvalue.
+pub(crate) const UPVALUE: c_int = -1_000_000 - 1000 - 1;
+
+// These never raise. (`lua_next` does for a key that is not in the table, `lua_tolstring` for a
+// number when memory is short, `lua_rawset` for a new key likewise.)
+unsafe extern "C-unwind" {
+    pub(crate) fn lua_gettop(state: *mut State) -> c_int;
+    pub(crate) fn lua_settop(state: *mut State, top: c_int);
+    pub(crate) fn lua_pushvalue(state: *mut State, at: c_int);
+    pub(crate) fn lua_checkstack(state: *mut State, more: c_int) -> c_int;
+    pub(crate) fn lua_type(state: *mut State, at: c_int) -> c_int;
+    fn lua_isinteger(state: *mut State, at: c_int) -> c_int;
+    fn lua_tointegerx(state: *mut State, at: c_int, is_one: *mut c_int) -> i64;
+    fn lua_tonumberx(state: *mut State, at: c_int, is_one: *mut c_int) -> f64;
+    fn lua_toboolean(state: *mut State, at: c_int) -> c_int;
+    fn lua_tolstring(state: *mut State, at: c_int, length: *mut usize) -> *const c_char;
+    pub(crate) fn lua_touserdata(state: *mut State, at: c_int) -> *mut c_void;
+    pub(crate) fn lua_rawequal(state: *mut State, a: c_int, b: c_int) -> c_int;
+    pub(crate) fn lua_rawget(state: *mut State, table: c_int) -> c_int;
+    pub(crate) fn lua_rawgeti(state: *mut State, table: c_int, place: i64) -> c_int;
+    pub(crate) fn lua_getiuservalue(state: *mut State, userdata: c_int, number: c_int) -> c_int;
+    pub(crate) fn lua_getmetatable(state: *mut State, at: c_int) -> c_int;
+    pub(crate) fn lua_next(state: *mut State, table: c_int) -> c_int;
+    pub(crate) fn lua_pushnil(state: *mut State);
+    pub(crate) fn lua_pushnumber(state: *mut State, number: f64);
+    pub(crate) fn lua_pushboolean(state: *mut State, boolean: c_int);
+    pub(crate) fn lua_pushlightuserdata(state: *mut State, pointer: *mut c_void);
+    pub(crate) fn lua_pcallk(
+        state: *mut State,
+        arguments: c_int,
+        results: c_int,
+        handler: c_int,
+        context: isize,
+        continuation: Option<Function>,
+    ) -> c_int;
+}
+
+// These raise: all when memory is short, some by what they are for.
+unsafe extern "C-unwind" {
+    pub(crate) fn lua_pushlstring(
+        state: *mut State,
+        text: *const c_char,
+        length: usize,
+    ) -> *const c_char;
+    pub(crate) fn lua_createtable(state: *mut State, array: c_int, hash: c_int);
+    pub(crate) fn lua_newuserdatauv(state: *mut State, size: usize, values: c_int) -> *mut c_void;
+    /// Raises nothing for a function without upvalues.
+    pub(crate) fn lua_pushcclosure(state: *mut State, function: Function, upvalues: c_int);
+    pub(crate) fn lua_rawset(state: *mut State, table: c_int);
+    pub(crate) fn lua_rawseti(state: *mut State, table: c_int, place: i64);
+    pub(crate) fn lua_setfield(state: *mut State, table: c_int, name: *const c_char);
+    pub(crate) fn lua_setiuservalue(state: *mut State, userdata: c_int, number: c_int) -> c_int;
+    pub(crate) fn lua_setmetatable(state: *mut State, at: c_int) -> c_int;
+    pub(crate) fn lua_concat(state: *mut State, count: c_int);
+    pub(crate) fn lua_error(state: *mut State) -> c_int;
+    pub(crate) fn luaL_checkversion_(state: *mut State, version: f64, number_sizes: usize);
+}
+
+/// The bytes of the string at `at`; `None` for anything else. A number is not converted: in a table
+/// that is being traversed, that would change its key.
+///
+/// # Safety
+/// `at` is a place on the stack, and Lua keeps the string while the result is in use.
+pub(crate) unsafe fn string<'l>(state: *mut State, at: c_int) -> Option<&'l [u8]> {
+    let mut length = 0;
+    // SAFETY: by the contract of this function; a string has its bytes, and a zero behind them.
+    unsafe {
+        if lua_type(state, at) != STRING {
+            return None;
+        }
+        let start = lua_tolstring(state, at, &raw mut length);
+        Some(std::slice::from_raw_parts(start.cast(), length))
+    }
+}
+
+/// The boolean at `at`; `None` for anything else.
+///
+/// # Safety
+/// `at` is a place on the stack.
+pub(crate) unsafe fn boolean(state: *mut State, at: c_int) -> Option<bool> {
+    // SAFETY: by the contract of this function.
+    unsafe { (lua_type(state, at) == BOOLEAN).then(|| lua_toboolean(state, at) != 0) }
+}
+
+/// Pushes a string. Raises when memory is short.
+///
+/// # Safety
+/// There is room on the stack, and the caller's frame owns nothing.
+pub(crate) unsafe fn push_string(state: *mut State, text: &[u8]) {
+    // SAFETY: by the contract of this function; Lua copies the text.
+    unsafe { lua_pushlstring(state, text.as_ptr().cast(), text.len()) };
+}
+
+/// What may be a message or a source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scalar<'l> {
+    Text(&'l [u8]),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+}
+
+/// A table, to be read: no metamethod runs, nothing raises, and nothing is allocated, so that
+/// strings stay where they are.
+pub(crate) struct Table<'l> {
+    state: *mut State,
+    at: c_int,
+    names: c_int,
+    lifetime: PhantomData<&'l State>,
+}
+
+impl<'l> Table<'l> {
+    /// # Safety
+    /// `at` and `names` are the places of tables, counted from the bottom. For the lifetime nobody
+    /// else does anything with the state, and whatever is left above on the stack goes then.
+    pub(crate) unsafe fn new(state: *mut State, at: c_int, names: c_int) -> Self {
+        Self { state, at, names, lifetime: PhantomData }
+    }
+
+    /// The value under `name`, if it is a string, a number or a boolean.
+    pub(crate) fn scalar(&self, name: Name) -> Option<Scalar<'l>> {
+        // SAFETY: `push` left one value, which goes again. A string stays, as the table holds it.
+        unsafe {
+            let found = match self.push(name)? {
+                STRING => string(self.state, -1).map(Scalar::Text),
+                NUMBER => Some(self.number()),
+                BOOLEAN => boolean(self.state, -1).map(Scalar::Boolean),
+                _ => None,
+            };
+            lua_settop(self.state, -2);
+            found
+        }
+    }
+
+    /// Looks inside the table under `name`, if there is one.
+    pub(crate) fn inside<R>(
+        &self,
+        name: Name,
+        look: impl FnOnce(&Table<'l>) -> Option<R>,
+    ) -> Option<R> {
+        // SAFETY: `push` left one value, which goes again; until then it is where `inner` says.
+        unsafe {
+            let is_table = self.push(name)? == TABLE;
+            let inner = Self { at: lua_gettop(self.state), ..*self };
+            let found = if is_table { look(&inner) } else { None };
+            lua_settop(self.state, -2);
+            found
+        }
+    }
+
+    /// Pushes the value under `name`, and gives its type. `None`, and nothing pushed, where there is
+    /// no memory for more stack.
+    fn push(&self, name: Name) -> Option<c_int> {
+        // SAFETY: by the contract of `new`. The name, or nil where there is no such name, becomes
+        // the value.
+        unsafe {
+            if lua_checkstack(self.state, 1) == 0 {
+                return None;
+            }
+            lua_rawgeti(self.state, self.names, name.place());
+            Some(lua_rawget(self.state, self.at))
+        }
+    }
+
+    /// The number on top.
+    ///
+    /// # Safety
+    /// There is one.
+    unsafe fn number(&self) -> Scalar<'l> {
+        // SAFETY: by the contract of this function; a null pointer asks for nothing more.
+        unsafe {
+            if lua_isinteger(self.state, -1) != 0 {
+                Scalar::Integer(lua_tointegerx(self.state, -1, std::ptr::null_mut()))
+            } else {
+                Scalar::Float(lua_tonumberx(self.state, -1, std::ptr::null_mut()))
+            }
+        }
+    }
+}
