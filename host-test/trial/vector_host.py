@@ -16,10 +16,10 @@ PATIENCE = 30  # seconds without a new event
 
 
 class Process:
-    """A program that runs; its output is kept in `<directory>/<name>.log`."""
+    """A program that runs; its output is kept in `<directory>/<name>.out`."""
 
     def __init__(self, directory, name, command):
-        self.log = f"{directory}/{name}.log"
+        self.log = f"{directory}/{name}.out"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"VECTOR_LOG": "warn"})
         self.cpu = None  # seconds, once it has ended
