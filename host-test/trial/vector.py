@@ -26,7 +26,7 @@ import threading
 import time
 
 import hostile
-from vector_host import (DOWNSTREAM, FORWARD, HTTP, Downstream, Host, Lines, file_sink, file_source, http_sink,
+from vector_host import (FORWARD, HTTP, LISTEN, Downstream, Host, Lines, file_sink, file_source, http_sink,
                          wait_for_port, wait_until)
 
 WAYS = ["none", "identity", "module", "hop", "sidecar"]
@@ -128,6 +128,12 @@ def compare(way, out, bare, expected):
     print(f"    {way} against {BARE[way]}: {dict(tally)}", flush=True)
 
 
+def same_lines(path, other):
+    """In any order: what goes over the network may be overtaken."""
+    with open(path, "rb") as a, open(other, "rb") as b:
+        return sorted(a) == sorted(b)
+
+
 def report(tally, what, *lines):
     tally[what] += 1
     if tally[what] <= 3:
@@ -169,11 +175,11 @@ def expected_of_records(host, path):
     return dict(zip(numbers, classified(host, path, "jsonl"), strict=True))
 
 
-def through_all(host, name, source, send, events):
+def through_all(host, name, source, send, events, codec="json"):
     """One Vector, one source, each event on all ways; answers the files of what came out."""
     options, directory = host.options, host.directory
     files = {way: f"{directory}/{name}-{way}.jsonl" for way in options.ways}
-    config = host.config(name, source, options.ways, lambda way: file_sink(files[way]))
+    config = host.config(name, source, options.ways, lambda way: file_sink(files[way], codec))
     sidecar = host.sidecar(f"{name}-sidecar") if "sidecar" in options.ways else None
     vector = host.vector(name, config)
     began = time.monotonic()
@@ -212,6 +218,9 @@ def hostile_events(host):
     files = through_all(host, "hostile-file", file_source(path), lambda: None, events)
     expected = expected_of_lines(host, path)
     compare_all(files, lambda _: expected)
+    # JSON replaces bytes that are no UTF-8; the messages alone do not.
+    files = through_all(host, "hostile-bytes", file_source(path), lambda: None, events, "text")
+    print("    messages, bytes for bytes:", {way: same_lines(out, path) for way, out in files.items()}, flush=True)
 
     maker = hostile.Maker(hostile.sample())
     maker.DEPTH = 40  # Vector's own hop cannot read what is nested 50 deep
@@ -394,7 +403,7 @@ def setup(host):
         said("vector validate", name, vector + ["validate", config])
         said("vector", name, vector + ["--config", config])
         command = [host.options.logtriage, "serve-vector", "--config", triage]
-        said("sidecar", name, command + ["--listen", "127.0.0.1:24702", "--forward", "127.0.0.1:24703"])
+        said("sidecar", name, command + ["--listen", f"127.0.0.1:{LISTEN}", "--forward", f"127.0.0.1:{FORWARD}"])
     open(triage, "w").close()
     host.options.module, module = "/nowhere/logtriage.so", host.options.module
     missing = host.config("missing", file_source(path), ["module"], sink)

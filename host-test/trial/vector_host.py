@@ -111,8 +111,8 @@ def file_source(path):
             "max_line_bytes": 16 << 20, "glob_minimum_cooldown_ms": 200}
 
 
-def file_sink(path):
-    return {"type": "file", "path": path, "encoding": {"codec": "json"}}
+def file_sink(path, codec="json"):
+    return {"type": "file", "path": path, "encoding": {"codec": codec}}
 
 
 def http_sink():
