@@ -7,12 +7,14 @@
 //! | [`Component`] | wasmtime | `wit/logtriage.wit` |
 //! | [`CoreModule`] | wasmtime | Fluent Bit's ABI |
 //! | [`Wamr`] | WAMR's fast interpreter, built as Fluent Bit builds it | Fluent Bit's ABI, as `flb_wasm.c` does |
+//! | [`Lua`] | Lua 5.4, embedded as Vector embeds it | the Lua module, events as tables |
 
 mod component;
 mod core_module;
 mod directory;
 pub mod fluent_bit;
 pub mod guest;
+pub mod lua;
 mod native;
 pub mod records;
 mod wamr;
@@ -22,6 +24,7 @@ use std::path::Path;
 
 pub use component::Component;
 pub use core_module::{Clock, CoreModule, Settings as CoreModuleSettings};
+pub use lua::Lua;
 pub use native::Native;
 pub use wamr::{Settings as WamrSettings, Wamr};
 
@@ -58,7 +61,7 @@ impl fmt::Debug for Lost {
     }
 }
 
-/// The hosts, each with its ordinary settings.
+/// The hosts that hand over records as bytes, each with its ordinary settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// See [`Native`].

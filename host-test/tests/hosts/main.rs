@@ -4,6 +4,8 @@
 mod faults;
 mod fixture;
 mod invariants;
+mod lua;
+mod lua_program;
 mod module;
 mod reload;
 mod repair;
