@@ -6,8 +6,8 @@
 Parts: `lines` and `hostile` send the same events of one source through nothing, through a Lua
 transform that changes nothing, through the module, through a hop out of Vector and in again, and
 through the sidecar, and compare what came out. `faults` counts what is acknowledged and lost while
-the sink fails and processes are killed. `setup` is configs, good and bad, and reload. `cost` is
-CPU-seconds per million events.
+the sink fails and processes are killed. `setup` is what is wrong in a config, and reload; `configs` is
+the files of configs/vector. `cost` is CPU-seconds per million events.
 """
 import argparse
 import collections
@@ -26,7 +26,7 @@ import threading
 import time
 
 import hostile
-from vector_host import (FORWARD, HTTP, LISTEN, Downstream, Host, Lines, file_sink, file_source, http_sink,
+from vector_host import (FORWARD, HTTP, LISTEN, Downstream, Host, Lines, Process, file_sink, file_source, http_sink,
                          wait_for_port, wait_until)
 
 WAYS = ["none", "identity", "module", "hop", "sidecar"]
@@ -462,6 +462,46 @@ def reload(host):
     open(host.triage, "w").close()
 
 
+def configs(host):
+    """Each file of configs/vector as it is: its own tests, and the metrics that it counts labels with."""
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+    shutil.copytree(f"{root}/configs", f"{host.directory}/configs")
+    os.mkdir(f"{host.directory}/dist")
+    shutil.copy(host.options.module, f"{host.directory}/dist/logtriage.so")
+    logtriage, vector = map(os.path.abspath, (host.options.logtriage, host.options.vector))
+    os.chdir(host.directory)
+    classify = [logtriage, "classify", "--quiet", "--config", "configs/vector/logtriage.toml", "configs/sample.log"]
+    found = [json.loads(line)["triage"] for line in subprocess.check_output(classify).splitlines()]
+    expected = collections.Counter((triage["label"], triage["tier"]) for triage in found)
+    serve = [logtriage, "serve-vector", "--config", "configs/vector/logtriage.toml"]
+    for config in sorted(glob.glob("configs/vector/*.yaml")):
+        name = os.path.basename(config)
+        sidecar = Process(".", f"{name}-sidecar", serve)
+        validated, tested = (subprocess.run([vector, verb, config], capture_output=True, text=True)
+                             for verb in ("validate", "test"))
+        running = Process(".", name, [vector, "--config", config])
+        wait_until(lambda: counted() == expected, counted)
+        print(f"{name}: validate {validated.returncode}, test {tested.returncode} "
+              f"({tested.stdout.count(' ... passed')} passed), labels as the command's: {counted() == expected}, "
+              f"status {running.stop()}", flush=True)
+        sidecar.stop()
+        with open(running.log) as log:
+            print("".join(line[:400] for line in log if re.match(r"\S+ +(WARN|ERROR) ", line)), end="")
+        [os.remove(old) for old in glob.glob("dist/*/checkpoints.json")]
+
+
+def counted():
+    """What Prometheus would read: events by label and tier."""
+    connection = http.client.HTTPConnection("127.0.0.1", 9598)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    except OSError:
+        return None
+    labels = re.findall(r'^logtriage_events_total\{label="([^"]*)",tier="([^"]*)"\} (\d+)', text, re.M)
+    return collections.Counter({(label, tier): int(count) for label, tier, count in labels})
+
+
 # Cost
 
 def cost(host):
@@ -497,7 +537,8 @@ def one_cost(host, way, turn, path):
     return used
 
 
-PARTS = {"lines": lines, "hostile": hostile_events, "faults": faults, "setup": setup, "cost": cost}
+PARTS = {"lines": lines, "hostile": hostile_events, "faults": faults, "setup": setup, "configs": configs,
+         "cost": cost}
 
 
 def main():
