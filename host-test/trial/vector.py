@@ -26,8 +26,8 @@ import threading
 import time
 
 import hostile
-from vector_host import (FORWARD, HTTP, LISTEN, Downstream, Host, Lines, Process, file_sink, file_source, http_sink,
-                         wait_for_port, wait_until)
+from vector_host import (FORWARD, HTTP, LISTEN, METRICS, Downstream, Host, Lines, Process, file_sink, file_source,
+                         http_sink, wait_for_port, wait_until)
 
 WAYS = ["none", "identity", "module", "hop", "sidecar"]
 # The way that shows what Vector itself does to events there and back.
@@ -491,15 +491,19 @@ def configs(host):
 
 
 def counted():
-    """What Prometheus would read: events by label and tier."""
-    connection = http.client.HTTPConnection("127.0.0.1", 9598)
+    """Events by label and tier."""
+    found = re.findall(r'^logtriage_events_total\{label="([^"]*)",tier="([^"]*)"\} (\d+)', scraped(), re.M)
+    return collections.Counter({(label, tier): int(count) for label, tier, count in found})
+
+
+def scraped():
+    """What Prometheus would read."""
+    connection = http.client.HTTPConnection("127.0.0.1", METRICS)
     try:
         connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
+        return connection.getresponse().read().decode()
     except OSError:
-        return None
-    labels = re.findall(r'^logtriage_events_total\{label="([^"]*)",tier="([^"]*)"\} (\d+)', text, re.M)
-    return collections.Counter({(label, tier): int(count) for label, tier, count in labels})
+        return ""
 
 
 # Cost
@@ -518,14 +522,13 @@ def cost(host):
 
 
 def one_cost(host, way, turn, path):
-    """CPU-seconds per million events, and the peak of memory in MB."""
-    events, out = host.options.events, f"{host.directory}/cost.jsonl"
-    name = f"cost-{turn}-{way}"
-    config = host.config(name, file_source(path), [way], lambda _: file_sink(out))
+    """CPU-seconds per million events, and the peak of memory in MB; into a sink that does nothing."""
+    events, name = host.options.events, f"cost-{turn}-{way}"
+    config = host.config(name, file_source(path), [way], lambda _: {"type": "blackhole"}, metrics=True)
     sidecar = host.sidecar(f"{name}-sidecar") if way == "sidecar" else None
     began = time.monotonic()
-    vector, lines = host.vector(name, config), Lines(out)
-    wait_until(lambda: lines() >= events, lines)
+    vector = host.vector(name, config)
+    wait_until(lambda: arrived(way) >= events, lambda: arrived(way))
     used = {"elapsed": time.monotonic() - began, "vector MB": vector.peak()}
     vector.stop()
     used["vector"] = vector.cpu / events * 1e6
@@ -533,8 +536,13 @@ def one_cost(host, way, turn, path):
         used["sidecar MB"] = sidecar.peak()
         sidecar.stop()
         used["sidecar"] = sidecar.cpu / events * 1e6
-    os.remove(out)
     return used
+
+
+def arrived(way):
+    """Events in the sink."""
+    name = rf'^vector_component_received_events_total\{{[^}}]*component_id="{way}_sink"[^}}]*\}} (\d+)'
+    return sum(map(int, re.findall(name, scraped(), re.M)))
 
 
 PARTS = {"lines": lines, "hostile": hostile_events, "faults": faults, "setup": setup, "configs": configs,

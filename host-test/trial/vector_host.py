@@ -12,6 +12,7 @@ import time
 HTTP = 24700  # Vector's http_server source
 DOWNSTREAM = 24701  # where its http sink delivers
 LISTEN, FORWARD, HOP = 24702, 24703, 24704  # the sidecar, the source behind it, the source of `hop`
+METRICS = 9598  # as in configs/vector
 PATIENCE = 30  # seconds without a new event
 
 
@@ -83,11 +84,15 @@ class Host:
             }[way]()
         return way
 
-    def config(self, name, source, ways, sink):
-        """`sink(way)` is the sink for the events that went this way."""
+    def config(self, name, source, ways, sink, metrics=False):
+        """`sink(way)` is the sink for the events that went this way; `metrics` are Vector's own."""
         config = {"data_dir": f"{self.directory}/{name}", "sources": {"events": source}, "transforms": {}, "sinks": {}}
         for way in ways:
             config["sinks"][f"{way}_sink"] = sink(way) | {"inputs": [self.add(config, way)]}
+        if metrics:
+            config["sources"]["metrics"] = {"type": "internal_metrics", "scrape_interval_secs": 0.5}
+            config["sinks"]["metrics_sink"] = {"type": "prometheus_exporter", "inputs": ["metrics"],
+                                               "address": f"127.0.0.1:{METRICS}"}
         return self.write(name, config)
 
     def write(self, name, config):
@@ -135,7 +140,7 @@ def wait_until(done, progress):
     """Until `done()`, or until `progress()` has not changed for long."""
     seen, since = None, time.monotonic()
     while not done() and time.monotonic() - since < PATIENCE:
-        time.sleep(0.2)
+        time.sleep(0.3)
         now = progress()
         if now != seen:
             seen, since = now, time.monotonic()
