@@ -261,9 +261,10 @@ class Stream:
 
     def middle(self, times, act):
         """`act`, so many times, while events flow."""
+        accepted = lambda: len(self.downstream.accepted)
         for _ in range(times):
-            before = len(self.downstream.accepted)
-            wait_until(lambda: len(self.downstream.accepted) > before + 3000, lambda: len(self.downstream.accepted))
+            before = accepted()
+            wait_until(lambda: accepted() > before + 12000 // times, accepted)
             act()
 
     def end(self):
@@ -285,12 +286,13 @@ def sink_away_then_vector_killed(stream):
 
 def sink_leaves(stream):
     stream.downstream.open()
+    stream.middle(3, lambda: leave(stream))
 
-    def leave():
-        stream.downstream.close()
-        time.sleep(4)
-        stream.downstream.open()
-    stream.middle(3, leave)
+
+def leave(stream):
+    stream.downstream.close()
+    time.sleep(4)
+    stream.downstream.open()
 
 
 def sink_fails(stream):
@@ -317,6 +319,16 @@ def restarts(what, sent):
     return fault
 
 
+def all_of_it(stream):
+    chance = random.Random(4711)
+    stream.downstream.answer = lambda request: 503 if request % 7 == 0 else 200
+    stream.downstream.open()
+    acts = [lambda: leave(stream), lambda: stream.restart("vector", signal.SIGKILL)]
+    if stream.sidecar:
+        acts += [lambda: stream.restart("sidecar", signal.SIGKILL), lambda: stream.restart("sidecar", signal.SIGTERM)]
+    stream.middle(20, lambda: chance.choice(acts)())
+
+
 FAULTS = {
     "sink away for 8 s": sink_away,
     "sink away, Vector kill -9, both back": sink_away_then_vector_killed,
@@ -328,6 +340,7 @@ FAULTS = {
     "Vector SIGTERM, 4 times": restarts("vector", signal.SIGTERM),
     "sidecar kill -9, 4 times": restarts("sidecar", signal.SIGKILL),
     "sidecar SIGTERM, 4 times": restarts("sidecar", signal.SIGTERM),
+    "all of it in random order, 20 times": all_of_it,
 }
 
 
