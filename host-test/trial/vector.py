@@ -525,7 +525,7 @@ def cost(host):
     path, seconds = f"{host.directory}/cost.log", collections.defaultdict(list)
     write_lines(path, host.options)
     for turn in range(host.options.turns):
-        for way in ["remap"] + host.options.ways:
+        for way in ["remap", "table"] + host.options.ways:
             used = one_cost(host, way, turn, path)
             seconds[way].append(used)
             print(f"cost {turn}: {way}: " + ", ".join(f"{who} {cpu:.2f}" for who, cpu in used.items()), flush=True)

@@ -13,6 +13,11 @@ HTTP = 24700  # Vector's http_server source
 DOWNSTREAM = 24701  # where its http sink delivers
 LISTEN, FORWARD, HOP = 24702, 24703, 24704  # the sidecar, the source behind it, the source of `hop`
 METRICS = 9598  # as in configs/vector
+# What the module adds, added by Lua without looking at the event.
+TABLE = """function process(event, emit)
+    event.log.triage = { label = "Error", tier = "rule", confidence = 1.0, template_id = "0123456789abcdef" }
+    emit(event)
+end"""
 PATIENCE = 30  # seconds without a new event
 
 
@@ -80,6 +85,7 @@ class Host:
             config["transforms"][way] = {
                 "remap": lambda: {"type": "remap", "inputs": ["events"], "source": '.label = "x"\n.tier = "y"'},
                 "identity": lambda: self.lua("function process(event, emit) emit(event) end"),
+                "table": lambda: self.lua(TABLE),
                 "module": self.module,
             }[way]()
         return way
