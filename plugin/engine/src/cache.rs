@@ -1,10 +1,11 @@
-//! The cache: what the model said of a template.
+//! The cache: what the model said of a template, and what is told of it.
 
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
 use crate::semantic::Prediction;
+use crate::shapes::{Redacted, Seen};
 use crate::swar::equal;
 use crate::template::TemplateId;
 
@@ -18,6 +19,7 @@ pub(crate) struct Cache {
 #[derive(Debug)]
 struct Entry {
     template: Box<str>,
+    redacted: Redacted,
     prediction: Prediction,
 }
 
@@ -31,13 +33,19 @@ impl Cache {
         Self { entries }
     }
 
-    pub(crate) fn get(&mut self, id: TemplateId, template: &str) -> Option<Prediction> {
-        let entry = self.entries.get(&id)?;
-        equal(entry.template.as_bytes(), template.as_bytes()).then_some(entry.prediction)
+    /// What the model said of a message's template. The message learns how the template is told.
+    pub(crate) fn get(&mut self, seen: &Seen) -> Option<Prediction> {
+        let entry = self.entries.get(&seen.id)?;
+        if !equal(entry.template.as_bytes(), seen.template.as_bytes()) {
+            return None;
+        }
+        seen.redact(|| entry.redacted.clone());
+        Some(entry.prediction)
     }
 
-    pub(crate) fn put(&mut self, id: TemplateId, template: &str, prediction: Prediction) {
-        self.entries.put(id, Entry { template: template.into(), prediction });
+    pub(crate) fn put(&mut self, seen: &Seen, prediction: Prediction) {
+        let (template, redacted) = (seen.template.clone(), seen.redacted().clone());
+        self.entries.put(seen.id, Entry { template, redacted, prediction });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,24 +57,30 @@ impl Cache {
 mod tests {
     use super::*;
 
+    fn seen(id: u64, template: &str) -> Seen {
+        let mut seen = Seen::new(template, None);
+        seen.id = TemplateId(id);
+        seen
+    }
+
     #[test]
     fn a_collision_is_a_miss() {
         let mut cache = Cache::new(2);
-        cache.put(TemplateId(7), "one", Prediction::default());
-        assert!(cache.get(TemplateId(7), "one").is_some());
-        assert!(cache.get(TemplateId(7), "two").is_none());
+        cache.put(&seen(7, "one"), Prediction::default());
+        assert!(cache.get(&seen(7, "one")).is_some());
+        assert!(cache.get(&seen(7, "two")).is_none());
     }
 
     #[test]
     fn the_least_recently_used_goes_first() {
         let mut cache = Cache::new(2);
         for (id, template) in [(1, "a"), (2, "b")] {
-            cache.put(TemplateId(id), template, Prediction::default());
+            cache.put(&seen(id, template), Prediction::default());
         }
-        assert!(cache.get(TemplateId(1), "a").is_some());
-        cache.put(TemplateId(3), "c", Prediction::default());
-        assert!(cache.get(TemplateId(2), "b").is_none());
-        assert!(cache.get(TemplateId(1), "a").is_some());
+        assert!(cache.get(&seen(1, "a")).is_some());
+        cache.put(&seen(3, "c"), Prediction::default());
+        assert!(cache.get(&seen(2, "b")).is_none());
+        assert!(cache.get(&seen(1, "a")).is_some());
         assert_eq!(cache.len(), 2);
     }
 }

@@ -193,8 +193,7 @@ impl Engine {
         if let Some(said) = self.seen.said()
             && said.tier != Tier::None
         {
-            let asked_the_model = matches!(said.tier, Tier::Semantic | Tier::Reasoning);
-            self.stats.cache_hits += u64::from(asked_the_model);
+            self.stats.cache_hits += u64::from(said.tier != Tier::Rule);
             self.stats.count(said.tier, said.label);
             return out.extend_from_slice(&said.object);
         }
@@ -350,10 +349,12 @@ impl Engine {
         if let Some(rule) = seen.rule {
             return Decided::of(Tier::Rule, rule.label, Confidence::ONE).by_rule(rule.place);
         }
+        // First, because the cache knows by which name the others know the template.
+        let prediction = if seen.template.is_empty() { None } else { self.predict(seen, now) };
         if let Some(verdict) = self.persons.of(seen) {
+            self.candidates.clear();
             return Decided::of(Tier::Reviewed, verdict.label, Confidence::ONE);
         }
-        let prediction = if seen.template.is_empty() { None } else { self.predict(seen, now) };
         let confidence = prediction.map_or(Confidence::ZERO, |p| p.confidence);
         if let Some(prediction) = prediction.filter(|p| self.setup.reaches_threshold(p)) {
             return Decided::of(Tier::Semantic, LabelId(prediction.label), confidence);
@@ -380,14 +381,14 @@ impl Engine {
 
     /// What the model says of the template; `None` beyond the limit on new templates.
     fn predict(&mut self, seen: &Seen, now: u64) -> Option<Prediction> {
-        let (id, template) = (seen.id, &*seen.template);
-        let prediction = match self.cache.get(id, template) {
+        let prediction = match self.cache.get(seen) {
             Some(prediction) => {
                 self.stats.cache_hits += 1;
                 prediction
             }
             // A template with a verdict is not new: a storm must not cost it its label.
             None if self.machines.of(seen).is_none()
+                && self.persons.of(seen).is_none()
                 && !self.new_templates.admits(self.setup.max_new, now) =>
             {
                 self.stats.shed += 1;
@@ -395,8 +396,8 @@ impl Engine {
             }
             None => {
                 self.stats.cache_misses += 1;
-                let prediction = self.setup.model.predict(template, &mut self.scratch);
-                self.cache.put(id, template, prediction);
+                let prediction = self.setup.model.predict(&seen.template, &mut self.scratch);
+                self.cache.put(seen, prediction);
                 prediction
             }
         };

@@ -33,11 +33,14 @@ pub(crate) struct Seen {
     pub(crate) template: Box<str>,
     pub(crate) id: TemplateId,
     pub(crate) rule: Option<RuleMatch>,
-    /// The template without secrets, where it has any: see [`known_by`](Self::known_by).
-    redacted: OnceLock<Option<(TemplateId, Box<str>)>>,
+    /// See [`known_by`](Self::known_by).
+    redacted: OnceLock<Redacted>,
     /// What came of that, once it has.
     said: OnceLock<Said>,
 }
+
+/// A template without its secrets, where it has any.
+pub(crate) type Redacted = Option<(TemplateId, Box<str>)>;
 
 /// An outcome that stays the same until rules or verdicts change; of tier `none`, as long as the
 /// confidence is the same.
@@ -79,11 +82,21 @@ impl Seen {
 
     /// What leaves the process and what verdicts are known by: the template without secrets.
     pub(crate) fn known_by(&self) -> (TemplateId, &str) {
-        let redacted = self.redacted.get_or_init(|| {
+        let redacted = self.redacted().as_ref();
+        redacted.map_or((self.id, &self.template), |(id, template)| (*id, template))
+    }
+
+    /// The template without its secrets. To find them is slow.
+    pub(crate) fn redacted(&self) -> &Redacted {
+        self.redact(|| {
             let redacted = redact_template(&self.template)?;
             Some((TemplateId::of(&redacted), redacted.into()))
-        });
-        redacted.as_ref().map_or((self.id, &self.template), |(id, template)| (*id, template))
+        })
+    }
+
+    /// The template without its secrets, from somebody who may know.
+    pub(crate) fn redact(&self, redacted: impl FnOnce() -> Redacted) -> &Redacted {
+        self.redacted.get_or_init(redacted)
     }
 }
 

@@ -2,18 +2,42 @@
 
 use super::{byte, is_delimiter, mask_end, part};
 
-/// Names that end like this have a password behind them, in free text too.
-const PASSWORDS: [&str; 6] = ["password", "passwd", "passphrase", "passcode", "passwort", "pwd"];
-
-/// Names that end like this have a secret behind them where one is assigned, or where what follows
-/// looks like one.
-const SECRETS: &str = "
-    secret token apikey api_key api-key access_key access-key accesskey access_key_id secret_key
-    secret-key secretkey private_key private-key privatekey encryption_key credential
-    credentials session_id session-id sessionid signature otp cvv ssn";
-
-/// Headers whose whole value is a secret.
-const HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// What names end like, in lower case, and what stands behind such a name.
+const NAMES: [(&str, Name); 33] = [
+    ("password", Name::Password),
+    ("passwd", Name::Password),
+    ("passphrase", Name::Password),
+    ("passcode", Name::Password),
+    ("passwort", Name::Password),
+    ("pwd", Name::Password),
+    ("secret", Name::Secret),
+    ("token", Name::Secret),
+    ("apikey", Name::Secret),
+    ("api_key", Name::Secret),
+    ("api-key", Name::Secret),
+    ("access_key", Name::Secret),
+    ("access-key", Name::Secret),
+    ("accesskey", Name::Secret),
+    ("access_key_id", Name::Secret),
+    ("secret_key", Name::Secret),
+    ("secret-key", Name::Secret),
+    ("secretkey", Name::Secret),
+    ("private_key", Name::Secret),
+    ("private-key", Name::Secret),
+    ("privatekey", Name::Secret),
+    ("encryption_key", Name::Secret),
+    ("credential", Name::Secret),
+    ("credentials", Name::Secret),
+    ("session_id", Name::Secret),
+    ("session-id", Name::Secret),
+    ("sessionid", Name::Secret),
+    ("signature", Name::Secret),
+    ("otp", Name::Secret),
+    ("cvv", Name::Secret),
+    ("ssn", Name::Secret),
+    ("authorization", Name::Header),
+    ("cookie", Name::Header),
+];
 
 /// Words that ordinarily stand behind the word `password`.
 const ORDINARY: &str = "
@@ -35,8 +59,11 @@ const ORDINARY_ENDINGS: [&str; 4] = ["ed", "ing", "tion", "ment"];
 /// What a name makes of the text behind it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Name {
+    /// A password, in free text too.
     Password,
+    /// A secret where one is assigned, or where what follows looks like one.
     Secret,
+    /// A header, whose whole value is a secret.
     Header,
 }
 
@@ -46,17 +73,14 @@ pub(super) fn is_name(word: &str) -> bool {
 }
 
 fn kind(word: &str) -> Option<Name> {
+    let last = word.bytes().next_back()?.to_ascii_lowercase();
     let ends = |name: &str| {
         let start = word.len().checked_sub(name.len());
         start.and_then(|start| word.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(name))
     };
-    if PASSWORDS.into_iter().any(ends) {
-        Some(Name::Password)
-    } else if SECRETS.split_ascii_whitespace().any(ends) {
-        Some(Name::Secret)
-    } else {
-        HEADERS.into_iter().any(ends).then_some(Name::Header)
-    }
+    // Most words end in another letter than most names.
+    let mut alike = NAMES.iter().filter(|(name, _)| name.bytes().next_back() == Some(last));
+    alike.find(|(name, _)| ends(name)).map(|(_, name)| *name)
 }
 
 /// Where the secret stands that the token `text[start..end]` names, if any. `before` is the token
