@@ -6,9 +6,11 @@
 //! | [`Native`] | the engine | Rust: the reference |
 //! | [`Component`] | wasmtime | `wit/logtriage.wit` |
 //! | [`CoreModule`] | wasmtime | Fluent Bit's ABI |
+//! | [`sidecar::SidecarHost`] | the sidecar | gRPC, between two ends of the tests' own |
 //! | [`Wamr`] | WAMR's fast interpreter, built as Fluent Bit builds it | Fluent Bit's ABI, as `flb_wasm.c` does |
 //! | [`Lua`] | Lua 5.4, embedded as Vector embeds it | the Lua module, events as tables |
 
+pub mod command;
 mod component;
 mod core_module;
 mod directory;
@@ -17,6 +19,7 @@ pub mod guest;
 pub mod lua;
 mod native;
 pub mod records;
+pub mod sidecar;
 mod wamr;
 
 use std::fmt;

@@ -7,6 +7,7 @@ mod invariants;
 mod lua;
 mod lua_program;
 mod module;
+mod reason;
 mod reload;
 mod repair;
 mod stack;

@@ -10,7 +10,10 @@ mod evaluate;
 mod explain;
 mod failure;
 mod labelled;
+mod reason;
+mod review;
 mod screen;
+mod serve_vector;
 mod setup;
 mod train;
 
@@ -33,6 +36,9 @@ struct Cli {
 enum Command {
     Classify(classify::Args),
     Explain(explain::Args),
+    Reason(reason::Args),
+    Review(review::Args),
+    ServeVector(serve_vector::Args),
     CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
     Train(train::Args),
@@ -61,6 +67,9 @@ fn run(command: Command) -> Result<Ended, Failure> {
     match command {
         Command::Classify(args) => classify::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Reason(args) => reason::run(&args),
+        Command::Review(args) => review::run(&args),
+        Command::ServeVector(args) => serve_vector::run(&args),
         Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),

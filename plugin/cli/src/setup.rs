@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use logtriage_files::{CONFIG, FileError, Loaded};
 
 /// Options of every command that labels.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub struct SetupArgs {
     /// Config file; without it `logtriage.toml` in the working directory, if there is one
     #[arg(long, value_name = "FILE")]
