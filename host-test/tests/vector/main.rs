@@ -147,7 +147,7 @@ fn it_runs_in_vector() {
     };
     let vector = run::Vector::new(program.into(), root());
     let path = format!("{DIRECTORY}/{CONFIG}");
-    vector.succeeds(&["validate", "--no-environment", &path]);
+    vector.succeeds(&["validate", &path]);
     vector.succeeds(&["test", &path]);
     vector.labels(&read(CONFIG));
     vector.refuses(&read(CONFIG).replace("{ config =", "{ confi ="), "unknown option");

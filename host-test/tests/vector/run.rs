@@ -45,7 +45,7 @@ impl Vector {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("vector.yaml");
         fs::write(&path, config).expect("can be written");
-        let output = self.run(&["validate", "--no-environment", path.to_str().expect("UTF-8")]);
+        let output = self.run(&["validate", path.to_str().expect("UTF-8")]);
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
         assert!(!output.status.success() && said.contains(why), "{said}");
