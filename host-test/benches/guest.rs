@@ -31,9 +31,18 @@ struct Corpus {
     pass: usize,
 }
 
-/// About 150 bytes each: what services say of their work. Of the values in a message some are
-/// numbers; with `hex` there is an id that differs in letters, too.
-fn generated(name: &'static str, hex: bool) -> Corpus {
+/// What differs between two messages with one template.
+#[derive(Clone, Copy, PartialEq)]
+enum Varying {
+    Numbers,
+    /// An id has hexadecimal letters, too.
+    Ids,
+    /// A name has no digit.
+    Names,
+}
+
+/// About 150 bytes each: what services say of their work.
+fn generated(name: &'static str, varying: Varying) -> Corpus {
     const SUBJECTS: [&str; 15] = [
         "worker",
         "session",
@@ -77,9 +86,18 @@ fn generated(name: &'static str, hex: bool) -> Corpus {
         let template = event * 7 % TEMPLATES;
         let (subject, verb) = (SUBJECTS[template % 15], VERBS[template / 15]);
         let (a, b) = (event * 7919 % 65_536, event * 104_729 % 256);
-        let id = if hex { format!("{a:04x}-{b:02x}") } else { format!("{a:05}-{b:03}") };
-        let message =
-            format!("{subject} {a} {verb} after {b} ms on 10.0.{}.{b} user=u{a} id=4f{id}", b / 2);
+        let id = match varying {
+            Varying::Ids => format!("{a:04x}-{b:02x}"),
+            Varying::Numbers | Varying::Names => format!("{a:05}-{b:03}"),
+        };
+        let user = match varying {
+            Varying::Names => (0..6).map(|n| char::from(b'g' + (a >> (3 * n) & 7) as u8)).collect(),
+            Varying::Numbers | Varying::Ids => format!("u{a}"),
+        };
+        let message = format!(
+            "{subject} {a} {verb} after {b} ms on 10.0.{}.{b} user={user} id=4f{id}",
+            b / 2
+        );
         let second = event % 60;
         format!(
             "{{\"log\":\"{message}\",\"stream\":\"stdout\",\"time\":\"2026-11-20T07:03:{second:02}.1182Z\"}}"
@@ -218,7 +236,12 @@ fn criterion_directory() -> PathBuf {
 }
 
 fn main() {
-    let corpora = [generated("numbers", false), generated("hexadecimal ids", true), sample()];
+    let corpora = [
+        generated("numbers", Varying::Numbers),
+        generated("hexadecimal ids", Varying::Ids),
+        generated("names", Varying::Names),
+        sample(),
+    ];
     memory(&corpora[0]);
     let mut criterion = Criterion::default().configure_from_args();
     for corpus in &corpora {

@@ -8,12 +8,15 @@
 //! | [`CoreModule`] | wasmtime | Fluent Bit's ABI |
 //! | [`sidecar::SidecarHost`] | the sidecar | gRPC, between two ends of the tests' own |
 //! | [`Wamr`] | WAMR's fast interpreter, built as Fluent Bit builds it | Fluent Bit's ABI, as `flb_wasm.c` does |
+//! | [`Lua`] | Lua 5.4, embedded as Vector embeds it | the Lua module, events as tables |
 
+pub mod command;
 mod component;
 mod core_module;
 mod directory;
 pub mod fluent_bit;
 pub mod guest;
+pub mod lua;
 mod native;
 pub mod records;
 pub mod sidecar;
@@ -24,6 +27,7 @@ use std::path::Path;
 
 pub use component::Component;
 pub use core_module::{Clock, CoreModule, Settings as CoreModuleSettings};
+pub use lua::Lua;
 pub use native::Native;
 pub use wamr::{Settings as WamrSettings, Wamr};
 
@@ -60,7 +64,7 @@ impl fmt::Debug for Lost {
     }
 }
 
-/// The hosts, each with its ordinary settings.
+/// The hosts that hand over records as bytes, each with its ordinary settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// See [`Native`].

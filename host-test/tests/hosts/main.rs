@@ -4,7 +4,10 @@
 mod faults;
 mod fixture;
 mod invariants;
+mod lua;
+mod lua_program;
 mod module;
+mod reason;
 mod reload;
 mod repair;
 mod stack;

@@ -10,6 +10,8 @@ mod evaluate;
 mod explain;
 mod failure;
 mod labelled;
+mod reason;
+mod review;
 mod screen;
 mod serve_vector;
 mod setup;
@@ -34,6 +36,8 @@ struct Cli {
 enum Command {
     Classify(classify::Args),
     Explain(explain::Args),
+    Reason(reason::Args),
+    Review(review::Args),
     ServeVector(serve_vector::Args),
     CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
@@ -63,6 +67,8 @@ fn run(command: Command) -> Result<Ended, Failure> {
     match command {
         Command::Classify(args) => classify::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Reason(args) => reason::run(&args),
+        Command::Review(args) => review::run(&args),
         Command::ServeVector(args) => serve_vector::run(&args),
         Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

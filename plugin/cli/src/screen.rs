@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use logtriage_engine::{Tier, UNCLASSIFIED};
+use logtriage_files::is_active;
 
 use crate::failure::Failure;
 
@@ -39,12 +40,6 @@ pub fn print(result: &[u8]) -> Result<(), Failure> {
 /// Says a line on standard error, where anybody listens.
 pub fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", safe(text));
-}
-
-/// Control characters, and those that turn the direction of text around.
-fn is_active(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// One line of at most `width` characters.

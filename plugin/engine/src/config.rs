@@ -15,12 +15,15 @@
 //!
 //! Every key is optional; an unknown key is an error.
 
+mod reasoning;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use self::reasoning::{Limits, Price, Reasoning, Share, Timeouts};
 use crate::labels::Labels;
 use crate::location::{TextError, utf8};
 use crate::record::{Keys, MAX_NAMES};
@@ -61,19 +64,6 @@ pub struct Config {
     /// The reasoning tier, if configured.
     pub reasoning: Option<Reasoning>,
     thresholds: Vec<ThresholdEntry>,
-}
-
-/// `[reasoning]`: where unknown templates are kept and verdicts are read from.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reasoning {
-    /// The state directory: `pending.jsonl`, `verdicts.jsonl`, `verdicts.human.jsonl`.
-    #[serde(default = "default_state_dir")]
-    pub state_dir: String,
-}
-
-fn default_state_dir() -> String {
-    "state".to_owned()
 }
 
 /// What to do with a record that already has our key.

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::cache::Cache;
-use crate::config::{Config, Field, OnExisting};
+use crate::config::{Config, Field, OnExisting, Share};
 use crate::labels::{LabelId, Labels};
 use crate::location::TextError;
 use crate::outcome::{Outcome, Tier};
-use crate::pending::{Pending, PendingQueue};
+use crate::pending::{Pending, PendingQueue, Unknown};
 use crate::record::{Keys, NotARecord, Record};
 use crate::rules::{RuleScratch, Rules};
 use crate::semantic::{Confidence, Model, Prediction, Scratch, Threshold};
@@ -81,6 +81,7 @@ pub struct Setup {
     fields: Vec<Field>,
     cache_size: usize,
     max_new: u32,
+    share: Share,
 }
 
 impl Setup {
@@ -101,6 +102,7 @@ impl Setup {
             fields: config.fields.clone(),
             cache_size: config.cache_size,
             max_new: config.max_new_templates_per_second.unwrap_or(0),
+            share: config.reasoning.as_ref().map_or(Share::default(), |reasoning| reasoning.share),
         })
     }
 
@@ -180,18 +182,35 @@ impl Engine {
 
     /// Labels one event.
     pub fn label(&mut self, event: &Event<'_>, now: u64) -> Outcome<'_> {
-        self.stats.events += 1;
-        let Some(message) = event.message.as_deref() else {
-            self.stats.no_message += 1;
-            self.count(Tier::None, None);
-            return Outcome::unclassified();
-        };
-        let source = event.source.as_deref();
-        self.seen = self.look(message, source);
-        self.candidates.clear();
-        let decided = self.decide(&Arc::clone(&self.seen), source, now);
-        self.count(decided.tier, decided.label);
-        self.outcome(&decided)
+        self.look_at(event);
+        let decided = self.decide_on(event, now);
+        self.outcome(decided.as_ref())
+    }
+
+    /// Labels one event, and appends the outcome to `out` as JSON, as [`Outcome::write_json`] does.
+    pub fn write_outcome(&mut self, event: &Event<'_>, now: u64, out: &mut Vec<u8>) {
+        self.look_at(event);
+        if let Some(said) = self.seen.said()
+            && said.tier != Tier::None
+        {
+            let asked_the_model = matches!(said.tier, Tier::Semantic | Tier::Reasoning);
+            self.stats.cache_hits += u64::from(asked_the_model);
+            self.stats.count(said.tier, said.label);
+            return out.extend_from_slice(&said.object);
+        }
+        let decided = self.decide_on(event, now);
+        let confidence = decided.as_ref().map(|decided| decided.confidence);
+        if let Some(said) = self.seen.said()
+            && Some(said.confidence) == confidence
+        {
+            // Nobody knows the template, as before.
+            return out.extend_from_slice(&said.object);
+        }
+        let (start, outcome) = (out.len(), self.outcome(decided.as_ref()));
+        outcome.write_json(&self.setup.fields, &self.setup.labels, out);
+        if outcome.tier != Tier::None || !self.setup.fields.contains(&Field::Pending) {
+            self.seen.keep(&outcome, out.get(start..).unwrap_or_default());
+        }
     }
 
     /// Labels the event that `record`, a JSON object, holds, and appends the record with our object
@@ -213,7 +232,7 @@ impl Engine {
         let event = Event { message: fields.message, source: fields.source };
         let mut object = std::mem::take(&mut self.object);
         object.clear();
-        self.label(&event, now).write_json(&setup.fields, &setup.labels, &mut object);
+        self.write_outcome(&event, now, &mut object);
         parsed.splice(&object, setup.on_existing, out);
         self.object = object;
         Annotated::Labelled { is_doubtful: parsed.is_doubtful() }
@@ -240,6 +259,9 @@ impl Engine {
                 None => learned.refused += 1,
             }
         }
+        if learned.taken > 0 {
+            self.shapes.clear();
+        }
         learned
     }
 
@@ -253,6 +275,7 @@ impl Engine {
     /// [`begin_relearning`](Self::begin_relearning).
     pub fn end_relearning(&mut self, kind: Kind) {
         self.verdicts(kind).end_relearning();
+        self.shapes.clear();
     }
 
     fn verdicts(&mut self, kind: Kind) -> &mut Verdicts {
@@ -272,30 +295,62 @@ impl Engine {
         }
     }
 
+    /// Asks rules and mask.
+    fn look_at(&mut self, event: &Event<'_>) {
+        self.stats.events += 1;
+        self.seen = match event.message.as_deref() {
+            Some(message) => self.look(message, event.source.as_deref()),
+            None => {
+                self.stats.no_message += 1;
+                Arc::default()
+            }
+        };
+    }
+
+    /// Asks the other tiers about the event that was looked at; none without a message.
+    fn decide_on(&mut self, event: &Event<'_>, now: u64) -> Option<Decided> {
+        if event.message.is_none() {
+            self.stats.count(Tier::None, None);
+            return None;
+        }
+        self.candidates.clear();
+        let decided = self.decide(&Arc::clone(&self.seen), event, now);
+        self.stats.count(decided.tier, decided.label);
+        Some(decided)
+    }
+
     /// What rules and mask say of a message.
     fn look(&mut self, message: &[u8], source: Option<&str>) -> Arc<Seen> {
-        if let Some(seen) = self.shapes.get(message, source) {
-            return seen;
+        let known = self.shapes.get(message, source);
+        let has_id = self.shapes.has_id();
+        if let Some(seen) = known.as_ref().filter(|_| !has_id) {
+            return Arc::clone(seen);
         }
         // `$` in a pattern means the end of the text, not of the line that carried it.
         let text = message.trim_ascii_end();
         let found = self.setup.rules.find(text, source, &mut self.rule_scratch);
+        if let Some(seen) = known {
+            return if seen.rule == found.rule { seen } else { seen.with_rule(found.rule) };
+        }
         let Some(blind) = self.shapes.blind(message) else {
             return Arc::new(Seen::new(self.masker.mask(message), found.rule));
         };
         let seen = Arc::new(Seen::new(self.masker.mask_blind(message, blind), found.rule));
-        if let Some(pins) = self.masker.pins().filter(|_| !found.saw_digits) {
-            let source = found.saw_source.then(|| source.map(Box::from));
+        if (has_id || !found.saw_digits)
+            && let Some(pins) = self.masker.pins()
+            && self.shapes.came_before()
+        {
+            let source = (found.saw_source && !has_id).then(|| source.map(Box::from));
             self.shapes.put(Holds { pins: pins.into(), source }, Arc::clone(&seen));
         }
         seen
     }
 
-    fn decide(&mut self, seen: &Seen, source: Option<&str>, now: u64) -> Decided {
+    fn decide(&mut self, seen: &Seen, event: &Event<'_>, now: u64) -> Decided {
         if let Some(rule) = seen.rule {
             return Decided::of(Tier::Rule, rule.label, Confidence::ONE).by_rule(rule.place);
         }
-        if let Some(verdict) = self.persons.get(seen.id, &seen.template) {
+        if let Some(verdict) = self.persons.of(seen) {
             return Decided::of(Tier::Reviewed, verdict.label, Confidence::ONE);
         }
         let prediction = if seen.template.is_empty() { None } else { self.predict(seen, now) };
@@ -303,13 +358,24 @@ impl Engine {
         if let Some(prediction) = prediction.filter(|p| self.setup.reaches_threshold(p)) {
             return Decided::of(Tier::Semantic, LabelId(prediction.label), confidence);
         }
-        if let Some(verdict) = self.machines.get(seen.id, &seen.template) {
+        if let Some(verdict) = self.machines.of(seen) {
             return Decided::of(Tier::Reasoning, verdict.label, confidence);
         }
-        let template = (seen.id, &*seen.template);
-        let pending =
-            prediction.is_some() && self.pending.note(template, source, &self.candidates, now);
+        let pending = prediction.is_some() && self.queue(seen, event, now);
         Decided { tier: Tier::None, label: None, confidence, rule: None, pending }
+    }
+
+    /// Queues a template that nobody knows. Says whether it waits.
+    fn queue(&mut self, seen: &Seen, event: &Event<'_>, now: u64) -> bool {
+        let (id, template) = seen.known_by();
+        let unknown = Unknown {
+            id,
+            template,
+            source: event.source.as_deref(),
+            message: event.message.as_deref().filter(|_| self.setup.share == Share::Message),
+            candidates: &self.candidates,
+        };
+        self.pending.note(&unknown, now)
     }
 
     /// What the model says of the template; `None` beyond the limit on new templates.
@@ -321,7 +387,7 @@ impl Engine {
                 prediction
             }
             // A template with a verdict is not new: a storm must not cost it its label.
-            None if self.machines.get(id, template).is_none()
+            None if self.machines.of(seen).is_none()
                 && !self.new_templates.admits(self.setup.max_new, now) =>
             {
                 self.stats.shed += 1;
@@ -339,14 +405,15 @@ impl Engine {
         Some(prediction)
     }
 
-    fn outcome(&self, decided: &Decided) -> Outcome<'_> {
+    fn outcome(&self, decided: Option<&Decided>) -> Outcome<'_> {
+        let unclassified = Outcome::unclassified();
+        let Some(decided) = decided else { return unclassified };
         let (id, template) = (self.seen.id, &*self.seen.template);
         let verdict = match decided.tier {
-            Tier::Reviewed => self.persons.get(id, template),
-            Tier::Reasoning => self.machines.get(id, template),
+            Tier::Reviewed => self.persons.of(&self.seen),
+            Tier::Reasoning => self.machines.of(&self.seen),
             Tier::Rule | Tier::Semantic | Tier::None => None,
         };
-        let unclassified = Outcome::unclassified();
         Outcome {
             label_id: decided.label,
             label: decided.label.map_or(unclassified.label, |id| self.setup.labels.name(id)),
@@ -359,16 +426,6 @@ impl Engine {
             reason: verdict.and_then(|known| known.reason.as_deref()),
             pending: decided.pending,
             candidates: &self.candidates,
-        }
-    }
-
-    fn count(&mut self, tier: Tier, label: Option<LabelId>) {
-        if let Some(count) = self.stats.tiers.get_mut(tier as usize) {
-            *count += 1;
-        }
-        let label = label.and_then(|label| self.stats.labels.get_mut(usize::from(label.0)));
-        if let Some(count) = label {
-            *count += 1;
         }
     }
 }

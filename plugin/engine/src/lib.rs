@@ -40,6 +40,7 @@ mod location;
 mod outcome;
 mod pending;
 pub mod record;
+mod redact;
 mod rules;
 pub mod semantic;
 mod shapes;
@@ -49,14 +50,15 @@ mod template;
 mod verdicts;
 
 pub use config::{
-    Config, DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS, Field, MAX_CACHE_SIZE, ModelSource,
-    OnExisting, Reasoning, RuleSource,
+    Config, DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS, Field, Limits, MAX_CACHE_SIZE, ModelSource,
+    OnExisting, Price, Reasoning, RuleSource, Share, Timeouts,
 };
 pub use engine::{Annotated, Engine, Event, Setup};
 pub use labels::{DEFAULT_LABELS, LabelId, Labels, UNCLASSIFIED};
 pub use location::TextError;
 pub use outcome::{FieldValue, Outcome, Tier, write_string};
 pub use pending::{MAX_PENDING, OFFER_AGAIN_AFTER, Pending};
+pub use redact::redact;
 pub use rules::{BUILTIN_RULES, CompiledRulesError, RuleMatch, RuleScratch, Rules};
 #[cfg(feature = "regex")]
 pub use rules::{CompiledRules, MAX_COMPILED_RULES, MAX_RULES};

@@ -6,10 +6,12 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 
 use crate::labels::LabelId;
+use crate::redact::redact;
 use crate::semantic::Confidence;
 use crate::template::TemplateId;
 
-/// Templates that wait at once, at most; with [`crate::MAX_TEMPLATE`] at most about 6 MiB.
+/// Templates that wait at once, at most; with [`crate::MAX_TEMPLATE`] at most about 6 MiB, with
+/// messages 14 MiB.
 pub const MAX_PENDING: usize = 4096;
 
 /// A template that is still unknown is offered again after this many milliseconds.
@@ -18,19 +20,39 @@ pub const OFFER_AGAIN_AFTER: u64 = 10 * 60 * 1000;
 /// A source is cut after this many bytes.
 const MAX_SOURCE: usize = 256;
 
+/// A message is cut after this many bytes.
+const MAX_MESSAGE: usize = 2048;
+
+/// Of a longer message only this much is looked at, in bytes.
+const LONGEST_REDACTED: usize = 2 * MAX_MESSAGE;
+
 /// A template that no tier is sure of: what the reasoning tier is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
-    /// The template.
+    /// The template, redacted.
     pub template: String,
     /// Its id.
     pub template_id: TemplateId,
-    /// The source of the first event.
+    /// The source of the first event, redacted.
     pub source: Option<String>,
+    /// The message of the first event, redacted: only with `share = "message"`.
+    pub message: Option<String>,
     /// How many events had this template since it was queued.
     pub count: u64,
     /// The model's best labels, best first.
     pub candidates: Vec<(LabelId, Confidence)>,
+}
+
+/// An event whose template nobody knows.
+pub(crate) struct Unknown<'e> {
+    /// Of the redacted template.
+    pub(crate) id: TemplateId,
+    /// Redacted.
+    pub(crate) template: &'e str,
+    pub(crate) source: Option<&'e str>,
+    /// Where it is to be kept.
+    pub(crate) message: Option<&'e [u8]>,
+    pub(crate) candidates: &'e [(LabelId, Confidence)],
 }
 
 /// The queue. A template is in it once; after it was taken it rests for [`OFFER_AGAIN_AFTER`].
@@ -52,13 +74,8 @@ impl PendingQueue {
 
     /// Notes an event of an unknown template. Says whether the template waits for a verdict, here
     /// or because it was taken: `false` only for one that the full queue let go.
-    pub(crate) fn note(
-        &mut self,
-        (id, template): (TemplateId, &str),
-        source: Option<&str>,
-        candidates: &[(LabelId, Confidence)],
-        now: u64,
-    ) -> bool {
+    pub(crate) fn note(&mut self, unknown: &Unknown<'_>, now: u64) -> bool {
+        let id = unknown.id;
         if let Some(waiting) = self.places.get(&id).and_then(|place| self.queue.get_mut(*place)) {
             waiting.count += 1;
             return true;
@@ -75,11 +92,12 @@ impl PendingQueue {
         self.offered.pop(&id);
         self.places.insert(id, self.queue.len());
         self.queue.push_back(Pending {
-            template: template.to_owned(),
+            template: unknown.template.to_owned(),
             template_id: id,
-            source: source.map(cut_source),
+            source: unknown.source.map(|source| cut(&redact(source), MAX_SOURCE)),
+            message: unknown.message.map(redacted_message),
             count: 1,
-            candidates: candidates.to_vec(),
+            candidates: unknown.candidates.to_vec(),
         });
         true
     }
@@ -115,12 +133,16 @@ impl PendingQueue {
     }
 }
 
-fn cut_source(source: &str) -> String {
-    source
-        .char_indices()
-        .take_while(|(at, c)| at + c.len_utf8() <= MAX_SOURCE)
-        .map(|(_, c)| c)
-        .collect()
+/// A secret that the cut would halve is redacted before it.
+fn redacted_message(message: &[u8]) -> String {
+    let message = message.get(..LONGEST_REDACTED).unwrap_or(message);
+    cut(&redact(&String::from_utf8_lossy(message)), MAX_MESSAGE)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = end.take_while(|end| *end <= most).last().unwrap_or(0);
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -128,7 +150,14 @@ mod tests {
     use super::*;
 
     fn note(queue: &mut PendingQueue, id: u64, now: u64) -> bool {
-        queue.note((TemplateId(id), "t"), Some("s"), &[], now)
+        let unknown = Unknown {
+            id: TemplateId(id),
+            template: "t",
+            source: Some("s"),
+            message: None,
+            candidates: &[],
+        };
+        queue.note(&unknown, now)
     }
 
     #[test]

@@ -1,21 +1,27 @@
 //! The cache of shapes: what is known of a message before any rule or mask looks at it.
 //!
-//! Most messages differ from one seen before in their digits alone. Such messages have the same
-//! template and the same rule, unless a digit's value matters somewhere: where the mask looks at
-//! one it says so (a *pin*), and a rule that tells digits apart is known by its pattern. So a shape
-//! is a message with every ASCII digit as `0`, and what is known of it holds for each message of
-//! that shape which has the same digits at the pins.
+//! Most messages differ from one seen before in digits alone, or in hexadecimal ids. Such messages
+//! have the same template, unless one of these bytes matters somewhere: where the mask looks at one
+//! it says so (a *pin*). So a shape is a message with its digits and ids blinded, and the template
+//! that is known of it is that of each message of the shape which has the same bytes at the pins.
+//!
+//! Without an id the same rule matches, too, unless the rule tells digits apart: that is known by
+//! its pattern. Letters matter to most rules, so where there is an id they are asked again.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lru::LruCache;
 
+use crate::labels::LabelId;
+use crate::outcome::{Outcome, Tier};
+use crate::redact::redact_template;
 use crate::rules::RuleMatch;
+use crate::semantic::Confidence;
 use crate::swar;
-use crate::template::{Pin, TemplateId};
+use crate::template::{Pin, TemplateId, blind};
 
-/// Longer messages have no shape, in bytes.
+/// Longer messages have no shape, and longer outcomes are not kept, in bytes.
 const LONGEST: usize = 512;
 
 /// Of one shape, this many messages with other digits at their pins are known, at most.
@@ -27,30 +33,84 @@ pub(crate) struct Seen {
     pub(crate) template: Box<str>,
     pub(crate) id: TemplateId,
     pub(crate) rule: Option<RuleMatch>,
+    /// The template without secrets, where it has any: see [`known_by`](Self::known_by).
+    redacted: OnceLock<Option<(TemplateId, Box<str>)>>,
+    /// What came of that, once it has.
+    said: OnceLock<Said>,
+}
+
+/// An outcome that stays the same until rules or verdicts change; of tier `none`, as long as the
+/// confidence is the same.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) tier: Tier,
+    pub(crate) label: Option<LabelId>,
+    pub(crate) confidence: Confidence,
+    /// As JSON.
+    pub(crate) object: Box<[u8]>,
 }
 
 impl Seen {
     pub(crate) fn new(template: &str, rule: Option<RuleMatch>) -> Self {
-        Self { template: template.into(), id: TemplateId::of(template), rule }
+        let (template, id) = (template.into(), TemplateId::of(template));
+        Self { template, id, rule, ..Self::default() }
+    }
+
+    /// The same of a message that another rule matches.
+    pub(crate) fn with_rule(&self, rule: Option<RuleMatch>) -> Arc<Self> {
+        let (template, id) = (self.template.clone(), self.id);
+        Arc::new(Self { template, id, rule, ..Self::default() })
+    }
+
+    /// What came of it when a message like this one was there before.
+    pub(crate) fn said(&self) -> Option<&Said> {
+        self.said.get()
+    }
+
+    /// Keeps what came of it, if that is short and there is a shape that keeps it. (Without any
+    /// confidence the model was not asked: the next time it may be.)
+    pub(crate) fn keep(self: &Arc<Self>, outcome: &Outcome<'_>, object: &[u8]) {
+        let (tier, label, confidence) = (outcome.tier, outcome.label_id, outcome.confidence);
+        let is_short = object.len() <= LONGEST;
+        if Arc::strong_count(self) > 1 && is_short && confidence > Confidence::ZERO {
+            self.said.get_or_init(|| Said { tier, label, confidence, object: object.into() });
+        }
+    }
+
+    /// What leaves the process and what verdicts are known by: the template without secrets.
+    pub(crate) fn known_by(&self) -> (TemplateId, &str) {
+        let redacted = self.redacted.get_or_init(|| {
+            let redacted = redact_template(&self.template)?;
+            Some((TemplateId::of(&redacted), redacted.into()))
+        });
+        redacted.as_ref().map_or((self.id, &self.template), |(id, template)| (*id, template))
     }
 }
 
 /// Under which conditions that holds for other messages of the shape.
 #[derive(Debug)]
 pub(crate) struct Holds {
-    /// The same digits at these places.
+    /// The same bytes at these places.
     pub(crate) pins: Box<[Pin]>,
     /// The same source, if any was asked for.
     pub(crate) source: Option<Option<Box<str>>>,
 }
 
-/// The shapes seen last.
+/// How many shapes are remembered that came once.
+const NEWCOMERS: usize = 1 << 14;
+
+/// The shapes seen last, of those that came more than once. (Most of those that vary in letters
+/// never come again; to keep them costs more than to look at them, and others would have to go.
+/// TinyLFU calls it a doorkeeper: Einziger, Friedman, Manes, ACM Transactions on Storage 2017.)
 #[derive(Debug)]
 pub(crate) struct Shapes {
     entries: LruCache<u64, Shape>,
-    /// The present message with every digit as `0`.
+    /// The present message, blind.
     blind: Vec<u8>,
     hash: u64,
+    has_id: bool,
+    /// Of the hashes of shapes that came, the high half, each where the low half says.
+    newcomers: Vec<u32>,
 }
 
 /// A shape, and the messages that are known to have it.
@@ -67,7 +127,8 @@ impl Shapes {
         let size = NonZeroUsize::new(cache_size.div_ceil(2)).unwrap_or(NonZeroUsize::MIN);
         let mut entries = LruCache::unbounded();
         entries.resize(size);
-        Self { entries, blind: Vec::new(), hash: 0 }
+        let newcomers = vec![0; NEWCOMERS];
+        Self { entries, blind: Vec::new(), hash: 0, has_id: false, newcomers }
     }
 
     /// What is known of a message. If it is nothing, [`put`](Self::put) may be next.
@@ -75,7 +136,7 @@ impl Shapes {
         if message.len() > LONGEST {
             return None;
         }
-        swar::blind(message, &mut self.blind);
+        self.has_id = blind(message, &mut self.blind);
         self.hash = swar::hash(&self.blind);
         let shape = self.entries.get(&self.hash)?;
         if !swar::equal(&shape.blind, &self.blind) {
@@ -87,10 +148,23 @@ impl Shapes {
             .map(|(_, seen)| Arc::clone(seen))
     }
 
-    /// The message that [`get`](Self::get) was asked for last, with every digit as `0`; not for one
-    /// that is too long.
+    /// The message that [`get`](Self::get) was asked for last, blind; not for one that is too long.
     pub(crate) fn blind(&self, message: &[u8]) -> Option<&[u8]> {
         (message.len() <= LONGEST).then_some(&self.blind)
+    }
+
+    /// Whether there are ids in the message that [`get`](Self::get) was asked for last: the rule that
+    /// it gave, if it gave one, may be another's.
+    pub(crate) fn has_id(&self) -> bool {
+        self.has_id
+    }
+
+    /// Whether a message of the shape that [`get`](Self::get) was asked for last came before it: then
+    /// the shape is worth keeping.
+    pub(crate) fn came_before(&mut self) -> bool {
+        let (place, high) = (self.hash as usize % NEWCOMERS, (self.hash >> 32) as u32);
+        let newcomer = self.newcomers.get_mut(place);
+        newcomer.is_some_and(|known| std::mem::replace(known, high) == high)
     }
 
     /// Keeps what is known of the message that [`get`](Self::get) was asked for last, which is not
@@ -105,7 +179,7 @@ impl Shapes {
         shape.variants.insert(0, (holds, seen));
     }
 
-    /// Forgets everything: the rules are others.
+    /// Forgets everything: rules or verdicts are others.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
@@ -113,7 +187,7 @@ impl Shapes {
 
 impl Holds {
     fn for_message(&self, message: &[u8], source: Option<&str>) -> bool {
-        self.pins.iter().all(|pin| message.get(pin.place as usize) == Some(&pin.digit))
+        self.pins.iter().all(|pin| message.get(pin.place as usize) == Some(&pin.byte))
             && self.source.as_ref().is_none_or(|known| known.as_deref() == source)
     }
 }

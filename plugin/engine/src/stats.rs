@@ -1,5 +1,6 @@
 //! What the engine counted.
 
+use crate::labels::LabelId;
 use crate::outcome::Tier;
 
 /// Counts since the engine was made.
@@ -41,6 +42,16 @@ impl Stats {
     pub fn coverage(&self) -> f64 {
         let known = self.tier(Tier::Rule) + self.tier(Tier::Reviewed) + self.tier(Tier::Semantic);
         known as f64 / self.events.max(1) as f64
+    }
+
+    /// Counts one event, once it has a tier.
+    pub(crate) fn count(&mut self, tier: Tier, label: Option<LabelId>) {
+        if let Some(count) = self.tiers.get_mut(tier as usize) {
+            *count += 1;
+        }
+        if let Some(count) = label.and_then(|label| self.labels.get_mut(usize::from(label.0))) {
+            *count += 1;
+        }
     }
 
     /// Adds the counts of another engine with the same label set.

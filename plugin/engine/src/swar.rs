@@ -32,24 +32,6 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
         && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
-/// Writes `text` to `out` with every ASCII digit as `0`.
-pub(crate) fn blind(text: &[u8], out: &mut Vec<u8>) {
-    out.clear();
-    out.extend_from_slice(text);
-    let (chunks, tail) = out.as_chunks_mut::<8>();
-    for chunk in chunks {
-        let word = u64::from_le_bytes(*chunk);
-        let digits = digits(word);
-        if digits != 0 {
-            let low_nibbles = (digits >> 7) * 0x0f;
-            *chunk = (word & !low_nibbles).to_le_bytes();
-        }
-    }
-    for byte in tail.iter_mut().filter(|b| b.is_ascii_digit()) {
-        *byte = b'0';
-    }
-}
-
 /// A hash for tables that compare what they find: fast, and easy to make collide.
 pub(crate) fn hash(text: &[u8]) -> u64 {
     // The odd number nearest to 2^64 divided by the golden ratio (Knuth, vol. 3, 6.4).
@@ -68,11 +50,25 @@ pub(crate) fn hash(text: &[u8]) -> u64 {
 
 /// Sets the top bit of bytes that are ASCII digits, and no other.
 #[inline]
-fn digits(word: u64) -> u64 {
-    let low = word & !TOPS;
-    let from_0 = low + ONES * u64::from(0x80 - b'0');
-    let beyond_9 = low + ONES * u64::from(0x7f - b'9');
-    from_0 & !beyond_9 & !word & TOPS
+pub(crate) fn digits(word: u64) -> u64 {
+    // The value of a digit, and more than 9 for any other byte.
+    let value = word ^ (ONES * u64::from(b'0'));
+    !(((value & !TOPS) + ONES * (0x7f - 9)) | value) & TOPS
+}
+
+/// Sets the top bit of bytes that are letters of hexadecimal numbers, and no other.
+#[inline]
+pub(crate) fn hex_letters(word: u64) -> u64 {
+    // 1 to 6 for a letter in either case.
+    let value = (word | (ONES * 0x20)) ^ (ONES * 0x60);
+    let low = value & !TOPS;
+    !((low + ONES * (0x7f - 6)) | value) & (low + ONES * 0x7f) & TOPS
+}
+
+/// Sets the top bit of bytes from `@` to DEL, and of some that are not ASCII, and no other.
+#[inline]
+pub(crate) fn letters_and_more(word: u64) -> u64 {
+    word << 1 & TOPS
 }
 
 #[inline]
@@ -129,11 +125,12 @@ mod tests {
         }
 
         #[test]
-        fn blind_texts_differ_in_digits_alone(text in "[ -~é]{0,40}") {
-            let mut out = Vec::new();
-            blind(text.as_bytes(), &mut out);
-            let zero = |b: u8| if b.is_ascii_digit() { b'0' } else { b };
-            prop_assert_eq!(out, text.bytes().map(zero).collect::<Vec<_>>());
+        fn marks_are_where_a_loop_over_bytes_finds_them(bytes in any::<[u8; 8]>()) {
+            let marks = |is: fn(&u8) -> bool| u64::from_le_bytes(bytes.map(|b| if is(&b) { 0x80 } else { 0 }));
+            let word = u64::from_le_bytes(bytes);
+            prop_assert_eq!(digits(word), marks(u8::is_ascii_digit));
+            prop_assert_eq!(letters_and_more(word), marks(|b| b & 0x40 != 0));
+            prop_assert_eq!(hex_letters(word), marks(|b| b.is_ascii_hexdigit() && !b.is_ascii_digit()));
         }
 
         #[test]

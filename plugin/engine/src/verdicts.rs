@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::labels::{LabelId, Labels, UNCLASSIFIED};
+use crate::shapes::Seen;
 use crate::swar::equal;
 use crate::template::{Masker, TemplateId};
 
@@ -29,7 +30,8 @@ pub enum Kind {
 /// A label for every event of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The template. It is masked again when learnt, so a better mask orphans no verdict.
+    /// The template. It is masked and redacted again when learnt, so a better mask orphans no
+    /// verdict.
     pub template: String,
     /// The label's name: one of the model's labels.
     pub label: String,
@@ -79,8 +81,8 @@ impl Verdicts {
         masker: &mut Masker,
     ) -> Option<TemplateId> {
         let label = labels.find(&verdict.label)?;
-        let template = masker.mask(verdict.template.as_bytes());
-        let id = TemplateId::of(template);
+        let template = masker.mask_and_redact(verdict.template.as_bytes());
+        let id = TemplateId::of(&template);
         let is_new = self.known.get(&id).is_none_or(|known| known.reading != self.reading);
         if template.is_empty() || (is_new && self.learnt >= MAX_VERDICTS) {
             return None;
@@ -90,7 +92,7 @@ impl Verdicts {
             text.as_ref().map(|text| text.chars().take(MAX_TEXT).collect::<String>().into())
         };
         let known = Known {
-            template: template.into(),
+            template: template.as_ref().into(),
             label,
             by: cut(&verdict.by),
             reason: cut(&verdict.reason),
@@ -113,10 +115,16 @@ impl Verdicts {
         self.known.retain(|_, known| known.reading == self.reading);
     }
 
-    pub(crate) fn get(&self, id: TemplateId, template: &str) -> Option<&Known> {
+    /// What is known of a message's template.
+    pub(crate) fn of(&self, seen: &Seen) -> Option<&Known> {
         if self.known.is_empty() {
             return None;
         }
+        let (id, template) = seen.known_by();
+        self.get(id, template)
+    }
+
+    fn get(&self, id: TemplateId, template: &str) -> Option<&Known> {
         self.known.get(&id).filter(|known| equal(known.template.as_bytes(), template.as_bytes()))
     }
 }

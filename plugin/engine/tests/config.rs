@@ -5,8 +5,9 @@ mod support;
 use std::sync::Arc;
 
 use logtriage_engine::{
-    Confidence, Config, DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS, Field, Labels, MAX_CACHE_SIZE,
-    Model, ModelSource, OnExisting, RuleSource, Rules, Setup, TextError, Threshold,
+    Confidence, Config, DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS, Field, Labels, Limits,
+    MAX_CACHE_SIZE, Model, ModelSource, OnExisting, Price, Reasoning, RuleSource, Rules, Setup,
+    Share, TextError, Threshold, Timeouts,
 };
 use proptest::prelude::*;
 
@@ -34,6 +35,61 @@ fn the_defaults_are_the_documented_ones() {
     }
     assert_eq!(parse(""), Config::default());
     assert_eq!((DEFAULT_MESSAGE_KEYS.len(), DEFAULT_SOURCE_KEYS.len()), (5, 3));
+}
+
+#[test]
+fn every_key_of_the_reasoning_tier_is_read() {
+    let config = parse(
+        r#"
+[reasoning]
+state_dir = "kept"
+share = "message"
+base_url = "https://llm.example/v1"
+model = "m"
+api_key_env = "KEY"
+api_key_file = "key"
+prompt = "prompt.md"
+templates_per_request = 100
+examples = 0
+max_answer_tokens = 0
+[reasoning.limits]
+requests_per_minute = 1
+concurrent_requests = 64
+templates_per_day = 2
+tokens_per_day = 3
+[reasoning.timeouts]
+connect = 1
+first_byte = 2
+total = 3600
+[reasoning.price]
+input = 1
+output = 2.5
+[reasoning.labels]
+"My Label" = "what it means"
+"#,
+    );
+    let expected = Reasoning {
+        state_dir: "kept".to_owned(),
+        share: Share::Message,
+        base_url: "https://llm.example/v1".to_owned(),
+        model: "m".to_owned(),
+        api_key_env: Some("KEY".to_owned()),
+        api_key_file: Some("key".to_owned()),
+        prompt: Some("prompt.md".to_owned()),
+        templates_per_request: 100,
+        examples: 0,
+        max_answer_tokens: 0,
+        limits: Limits {
+            requests_per_minute: 1,
+            concurrent_requests: 64,
+            templates_per_day: 2,
+            tokens_per_day: 3,
+        },
+        timeouts: Timeouts { connect: 1, first_byte: 2, total: 3600 },
+        price: Price { input: 1.0, output: 2.5 },
+        labels: [("My Label".to_owned(), "what it means".to_owned())].into(),
+    };
+    assert_eq!(config.reasoning, Some(expected));
 }
 
 #[test]
@@ -69,7 +125,7 @@ state_dir = "kept"
     assert_eq!((config.cache_size, config.max_new_templates_per_second), (1, Some(500)));
     let reasoning = config.reasoning.as_ref().expect("[reasoning]");
     assert_eq!(reasoning.state_dir, "kept");
-    assert_eq!(parse("[reasoning]").reasoning.expect("[reasoning]").state_dir, "state");
+    assert_eq!(parse("[reasoning]").reasoning, Some(Reasoning::default()));
 
     let labels = Labels::default();
     let given = [Threshold::At(Confidence::from_probability(0.5)); 9];
@@ -149,7 +205,16 @@ fn every_error_says_where_and_what() {
         ("[thresholds]\nError = \"Never\"", 2, 9, "takes a number from 0 to 1, or \"never\""),
         ("[thresholds]\nError = [1]", 2, 9, "a number from 0 to 1, or \"never\""),
         ("[reasoning]\nurl = \"x\"", 2, 1, "unknown field `url`"),
-        ("[reasoning]\nmodel = \"x\"", 2, 1, "unknown field `model`, expected `state_dir`"),
+        ("[reasoning]\nshare = \"all\"", 2, 9, "expected `template` or `message`"),
+        ("[reasoning]\napi_key = \"sk-1\"", 2, 1, "unknown field `api_key`"),
+        ("[reasoning]\ntemplates_per_request = 0", 2, 25, "is 0; it takes 1 to 100"),
+        ("[reasoning]\ntemplates_per_request = -1", 2, 25, "is -1; it takes 1 to 100"),
+        ("[reasoning.limits]\nrequests_per_minute = 0", 2, 23, "it takes 1 to 4294967295"),
+        ("[reasoning.limits]\nconcurrent_requests = 65", 2, 23, "is 65; it takes 1 to 64"),
+        ("[reasoning.timeouts]\ntotal = 9999", 2, 9, "is 9999; it takes 1 to 3600"),
+        ("[reasoning.price]\ninput = -0.1", 2, 9, "is -0.1; it takes 0 to 1000000"),
+        ("[reasoning.price]\noutput = nan", 2, 10, "is NaN; it takes 0 to 1000000"),
+        ("[reasoning.labels]\nError = 1", 2, 9, "expected a string"),
         ("[reasoning]\nstate_dir = 1", 2, 13, "expected a string"),
         ("cache_size = 1\ncache_size = 2", 2, 1, "duplicate key"),
         ("cache_size", 1, 11, "expected `=`"),

@@ -307,6 +307,44 @@ fn an_unknown_template_is_queued_once() {
     assert!(engine.take_pending(10, 0).is_empty());
 }
 
+/// One question, one verdict, whatever the secret was; and the secret goes nowhere.
+#[test]
+fn what_waits_for_a_verdict_is_redacted() {
+    let secret = |word: &str| format!("gateway login with password {word} took 3 ms");
+    let template = "gateway login with password <*> took <dur>";
+    let mut engine = unsure("");
+    for word in ["hunter2", "swordfish"] {
+        let source = "bob@example.com";
+        let message = secret(word);
+        assert!(engine.label(&event(&message, Some(source)), 0).pending);
+    }
+    let waiting = engine.take_pending(9, 0);
+    assert_eq!(waiting.len(), 1);
+    assert_eq!((waiting[0].template.as_str(), waiting[0].count), (template, 2));
+    assert_eq!(waiting[0].source.as_deref(), Some("<email>"));
+    assert_eq!(waiting[0].message, None);
+    for learnt in [template, &secret("letmein")] {
+        let mut engine = unsure("");
+        engine.learn(Kind::Machine, &[verdict(learnt, "Security Alert", "qwen")]);
+        let outcome = label(&mut engine, &secret("swordfish"));
+        assert_eq!((outcome.label, outcome.tier), ("Security Alert", Tier::Reasoning));
+        assert_eq!(outcome.by, Some("qwen"));
+    }
+}
+
+#[test]
+fn a_message_waits_only_where_the_config_says_so() {
+    let mut engine = unsure("[reasoning]\nshare = \"message\"\n");
+    let long = format!("kettle 7 boils for bob@example.com {}", "é".repeat(3000));
+    label(&mut engine, &long);
+    let message = engine.take_pending(1, 0).remove(0).message.expect("it is kept");
+    assert!(
+        message.starts_with("kettle 7 boils for <email> éé")
+            && (2047..=2048).contains(&message.len()),
+        "{message}"
+    );
+}
+
 #[test]
 fn a_taken_template_rests_and_is_offered_again() {
     let mut engine = unsure("");

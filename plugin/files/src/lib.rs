@@ -8,6 +8,7 @@
 mod agent;
 mod error;
 mod journal;
+mod line;
 mod loaded;
 mod parts;
 mod report;
@@ -17,8 +18,9 @@ mod watch;
 
 pub use agent::Agent;
 pub use error::FileError;
+pub use line::{is_active, json_line};
 pub use loaded::{CONFIG, Loaded};
 pub use parts::{load_model, read as read_parts, write as write_parts};
 pub use report::{Reports, print_reports};
 pub use rules::{COMPILED, RuleFile, RuleForm};
-pub use state::{Journals, State};
+pub use state::{HUMAN_VERDICTS, Journals, PENDING, State, VERDICTS};

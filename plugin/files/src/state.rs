@@ -11,6 +11,16 @@ use logtriage_engine::{
 use serde::Serialize;
 
 use crate::error::FileError;
+use crate::line::json_line;
+
+/// Templates that wait for a verdict.
+pub const PENDING: &str = "pending.jsonl";
+
+/// What machines said.
+pub const VERDICTS: &str = "verdicts.jsonl";
+
+/// What people said.
+pub const HUMAN_VERDICTS: &str = "verdicts.human.jsonl";
 
 /// `pending.jsonl` grows no further than this, in bytes.
 const MAX_PENDING_FILE: u64 = 16 << 20;
@@ -42,9 +52,14 @@ impl State {
         Self { directory }
     }
 
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The journals, in the order in which they are to be learnt.
     pub(crate) fn journal_paths(&self) -> [(Kind, PathBuf); 2] {
-        [(Kind::Person, "verdicts.human.jsonl"), (Kind::Machine, "verdicts.jsonl")]
+        [(Kind::Person, HUMAN_VERDICTS), (Kind::Machine, VERDICTS)]
             .map(|(kind, name)| (kind, self.directory.join(name)))
     }
 
@@ -76,7 +91,7 @@ impl State {
         if pending.is_empty() {
             return Ok(0);
         }
-        let path = self.directory.join("pending.jsonl");
+        let path = self.directory.join(PENDING);
         let failed = |e| FileError::io(&path, e);
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
         let mut options = OpenOptions::new();
@@ -121,6 +136,8 @@ struct Line<'p> {
     template: &'p str,
     template_id: String,
     source: Option<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'p str>,
     count: u64,
     candidates: Vec<Candidate<'p>>,
     /// When it was appended, in seconds since 1970.
@@ -138,10 +155,11 @@ fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Result<String
         label: labels.name(*label),
         confidence: confidence.probability(),
     };
-    serde_json::to_string(&Line {
+    json_line(&Line {
         template: &pending.template,
         template_id: pending.template_id.to_string(),
         source: pending.source.as_deref(),
+        message: pending.message.as_deref(),
         count: pending.count,
         candidates: pending.candidates.iter().map(candidate).collect(),
         time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),

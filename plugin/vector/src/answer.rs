@@ -19,6 +19,8 @@ pub(crate) struct Answer {
     pub(crate) keep: bool,
     /// What our object says.
     pub(crate) members: Vec<(Name, Value)>,
+    /// The event has our key, or one that our key was moved to.
+    pub(crate) has_family: bool,
     output_key: Box<str>,
     text: String,
     words: Words,
@@ -55,6 +57,7 @@ impl Answer {
             suffix: names.add(INPUT_SUFFIX),
             keep: config.on_existing == OnExisting::Keep,
             members: Vec::new(),
+            has_family: false,
             output_key: config.output_key.as_str().into(),
             text: String::new(),
             words: Words {

@@ -3,27 +3,21 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use logtriage_engine::record::{Fields, Found, Keys, MAX_NAMES, Node, is_family};
 use logtriage_engine::{Event, Outcome};
 use logtriage_files::print_reports;
 
 use crate::answer::Answer;
-use crate::lua::{Scalar, Table};
-use crate::names::{Name, Names};
+use crate::lua::{Table, Value};
+use crate::names::Names;
 use crate::shared::{Shared, lock, now};
 
 /// Labels the events of one transform.
 pub(crate) struct Labeller {
     engine: Arc<Shared>,
-    message: Vec<Path>,
-    source: Vec<Path>,
+    keys: Keys,
     names: Names,
     answer: Answer,
-}
-
-/// A key: taken literally, or one of the ways in which its dots may lead into tables.
-struct Path {
-    /// What may stand behind so many dots: up to the next dot, to the one after that, … to the end.
-    names: Vec<Vec<Name>>,
 }
 
 impl Labeller {
@@ -31,12 +25,10 @@ impl Labeller {
         let mut names = Names::new();
         let agent = lock(&engine);
         let config = agent.config();
-        let mut paths =
-            |keys: &[String]| keys.iter().map(|key| Path::new(key, &mut names)).collect();
-        let (message, source) = (paths(&config.message_keys), paths(&config.source_keys));
+        let keys = Keys::new(&config.message_keys, &config.source_keys, &config.output_key);
         let answer = Answer::new(config, agent.engine().setup().labels(), &mut names);
         drop(agent);
-        Self { engine, message, source, names, answer }
+        Self { engine, keys, names, answer }
     }
 
     /// The strings that names stand for.
@@ -50,9 +42,16 @@ impl Labeller {
     }
 
     /// Labels an event.
-    pub(crate) fn label(&mut self, log: &Table<'_>) {
-        let message = self.message.iter().find_map(|path| path.look_up(log));
-        let source = self.source.iter().find_map(|path| path.look_up(log)).map(utf8);
+    pub(crate) fn label(&mut self, log: Table<'_>) {
+        let mut found: Found<Value<'_>> = [None; MAX_NAMES];
+        self.answer.has_family = false;
+        log.each(|key, member| {
+            self.answer.has_family |= is_family(key, self.keys.output());
+            if let Some(place) = self.keys.place(key).and_then(|place| found.get_mut(place)) {
+                *place = Some(member.keep());
+            }
+        });
+        let Fields { message, source } = self.keys.fields(&found);
         #[cfg(feature = "panic-on-demand")]
         assert!(message.as_deref() != Some(b"panic, please"), "as was asked for");
         let event = Event { message, source };
@@ -63,55 +62,36 @@ impl Labeller {
         print_reports(reports);
     }
 
-    /// Answers that nothing is known of an event.
+    /// Answers that nothing is known of an event, not even its keys.
     pub(crate) fn give_up(&mut self) {
+        self.answer.has_family = true;
         self.answer.fill(&Outcome::unclassified());
     }
 }
 
-impl Path {
-    fn new(key: &str, names: &mut Names) -> Self {
-        let pieces: Vec<&str> = key.split('.').collect();
-        let mut behind = |begin: usize| {
-            let ends = (begin + 1..=pieces.len()).filter_map(|end| pieces.get(begin..end));
-            ends.map(|pieces| names.add(&pieces.join("."))).collect()
-        };
-        Self { names: (0..pieces.len()).map(&mut behind).collect() }
+impl<'l> Node<'l> for Value<'l> {
+    /// Numbers that JSON does not have are no text.
+    fn text(self) -> Option<Cow<'l, [u8]>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Boolean(true) => Some(Cow::Borrowed(b"true")),
+            Self::Boolean(false) => Some(Cow::Borrowed(b"false")),
+            Self::Integer(integer) => Some(Cow::Owned(integer.to_string().into_bytes())),
+            Self::Float(float) if float.is_finite() => {
+                serde_json::to_vec(&float).ok().map(Cow::Owned)
+            }
+            Self::Float(_) | Self::Table(_) | Self::Other => None,
+        }
     }
 
-    fn look_up<'l>(&self, log: &Table<'l>) -> Option<Cow<'l, [u8]>> {
-        self.look_behind(0, log)
-    }
-
-    /// Looks for what stands behind so many dots: a literal key before a path.
-    fn look_behind<'l>(&self, dots: usize, table: &Table<'l>) -> Option<Cow<'l, [u8]>> {
-        let (literal, heads) = self.names.get(dots)?.split_last()?;
-        table.scalar(*literal).and_then(text).or_else(|| {
-            heads
-                .iter()
-                .zip(dots + 1..)
-                .find_map(|(head, dots)| table.inside(*head, |table| self.look_behind(dots, table)))
-        })
-    }
-}
-
-/// A scalar as JSON shows it, without quotation marks; `None` for a number that JSON does not have.
-fn text(scalar: Scalar<'_>) -> Option<Cow<'_, [u8]>> {
-    let text = match scalar {
-        Scalar::Text(text) => return Some(Cow::Borrowed(text)),
-        Scalar::Boolean(true) => return Some(Cow::Borrowed(b"true")),
-        Scalar::Boolean(false) => return Some(Cow::Borrowed(b"false")),
-        Scalar::Float(float) if !float.is_finite() => return None,
-        Scalar::Float(float) => serde_json::to_vec(&float).ok()?,
-        Scalar::Integer(integer) => integer.to_string().into_bytes(),
-    };
-    Some(Cow::Owned(text))
-}
-
-/// Bytes that are not UTF-8 become U+FFFD.
-fn utf8(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
-    match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    fn member(self, name: &str) -> Option<Self> {
+        let Self::Table(table) = self else { return None };
+        let mut found = None;
+        table.each(|key, member| {
+            if key == name.as_bytes() {
+                found = Some(member.keep());
+            }
+        });
+        found
     }
 }

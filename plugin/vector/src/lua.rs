@@ -8,8 +8,6 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
 
-use crate::names::Name;
-
 /// A Lua thread.
 #[repr(C)]
 pub(crate) struct State {
@@ -39,6 +37,7 @@ pub(crate) const UPVALUE: c_int = -1_000_000 - 1000 - 1;
 unsafe extern "C-unwind" {
     pub(crate) fn lua_gettop(state: *mut State) -> c_int;
     pub(crate) fn lua_settop(state: *mut State, top: c_int);
+    fn lua_rotate(state: *mut State, from: c_int, by: c_int);
     pub(crate) fn lua_pushvalue(state: *mut State, at: c_int);
     pub(crate) fn lua_checkstack(state: *mut State, more: c_int) -> c_int;
     pub(crate) fn lua_type(state: *mut State, at: c_int) -> c_int;
@@ -124,88 +123,80 @@ pub(crate) unsafe fn push_string(state: *mut State, text: &[u8]) {
     unsafe { lua_pushlstring(state, text.as_ptr().cast(), text.len()) };
 }
 
-/// What may be a message or a source.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Scalar<'l> {
+/// A table on the stack, to be read: no metamethod runs, nothing raises, and nothing is allocated, so
+/// that strings stay where they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'l> {
+    state: *mut State,
+    at: c_int,
+    lifetime: PhantomData<&'l State>,
+}
+
+/// A member of a table that is being read.
+pub(crate) struct Member<'l>(Table<'l>);
+
+/// A value of a table.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<'l> {
     Text(&'l [u8]),
     Integer(i64),
     Float(f64),
     Boolean(bool),
-}
-
-/// A table, to be read: no metamethod runs, nothing raises, and nothing is allocated, so that
-/// strings stay where they are.
-pub(crate) struct Table<'l> {
-    state: *mut State,
-    at: c_int,
-    names: c_int,
-    lifetime: PhantomData<&'l State>,
+    Table(Table<'l>),
+    /// Nothing that an event may hold.
+    Other,
 }
 
 impl<'l> Table<'l> {
     /// # Safety
-    /// `at` and `names` are the places of tables, counted from the bottom. For the lifetime nobody
-    /// else does anything with the state, and whatever is left above on the stack goes then.
-    pub(crate) unsafe fn new(state: *mut State, at: c_int, names: c_int) -> Self {
-        Self { state, at, names, lifetime: PhantomData }
+    /// `at` is the place of a table, counted from the bottom. For the lifetime nobody else does
+    /// anything with the state. What reading leaves above on the stack goes after it.
+    pub(crate) unsafe fn new(state: *mut State, at: c_int) -> Self {
+        Self { state, at, lifetime: PhantomData }
     }
 
-    /// The value under `name`, if it is a string, a number or a boolean.
-    pub(crate) fn scalar(&self, name: Name) -> Option<Scalar<'l>> {
-        // SAFETY: `push` left one value, which goes again. A string stays, as the table holds it.
+    /// Visits the members whose keys are strings; none where there is no memory for more stack.
+    pub(crate) fn each(self, mut visit: impl FnMut(&'l [u8], Member<'l>)) {
+        let state = self.state;
+        // SAFETY: by the contract of `new`. Before each round the key is on top, then its value above
+        // it; `Member::keep` leaves them there. The table holds the key, so the string stays.
         unsafe {
-            let found = match self.push(name)? {
-                STRING => string(self.state, -1).map(Scalar::Text),
-                NUMBER => Some(self.number()),
-                BOOLEAN => boolean(self.state, -1).map(Scalar::Boolean),
-                _ => None,
-            };
-            lua_settop(self.state, -2);
-            found
-        }
-    }
-
-    /// Looks inside the table under `name`, if there is one.
-    pub(crate) fn inside<R>(
-        &self,
-        name: Name,
-        look: impl FnOnce(&Table<'l>) -> Option<R>,
-    ) -> Option<R> {
-        // SAFETY: `push` left one value, which goes again; until then it is where `inner` says.
-        unsafe {
-            let is_table = self.push(name)? == TABLE;
-            let inner = Self { at: lua_gettop(self.state), ..*self };
-            let found = if is_table { look(&inner) } else { None };
-            lua_settop(self.state, -2);
-            found
-        }
-    }
-
-    /// Pushes the value under `name`, and gives its type. `None`, and nothing pushed, where there is
-    /// no memory for more stack.
-    fn push(&self, name: Name) -> Option<c_int> {
-        // SAFETY: by the contract of `new`. The name, or nil where there is no such name, becomes
-        // the value.
-        unsafe {
-            if lua_checkstack(self.state, 1) == 0 {
-                return None;
+            if lua_checkstack(state, 2) == 0 {
+                return;
             }
-            lua_rawgeti(self.state, self.names, name.place());
-            Some(lua_rawget(self.state, self.at))
+            lua_pushnil(state);
+            while lua_next(state, self.at) != 0 {
+                if let Some(key) = string(state, -2) {
+                    visit(key, Member(self));
+                }
+                lua_settop(state, -2);
+            }
         }
     }
+}
 
-    /// The number on top.
-    ///
-    /// # Safety
-    /// There is one.
-    unsafe fn number(&self) -> Scalar<'l> {
-        // SAFETY: by the contract of this function; a null pointer asks for nothing more.
+impl<'l> Member<'l> {
+    /// The value. A table stays on the stack, below the key; where there is no memory for more stack
+    /// it is taken for something else.
+    pub(crate) fn keep(self) -> Value<'l> {
+        let state = self.0.state;
+        // SAFETY: `Table::each` is at this member: its value is on top. A null pointer asks for nothing
+        // more. The table holds a string, so it stays. Room is asked for the place that a table
+        // takes for good and for the next value.
         unsafe {
-            if lua_isinteger(self.state, -1) != 0 {
-                Scalar::Integer(lua_tointegerx(self.state, -1, std::ptr::null_mut()))
-            } else {
-                Scalar::Float(lua_tonumberx(self.state, -1, std::ptr::null_mut()))
+            match lua_type(state, -1) {
+                STRING => string(state, -1).map_or(Value::Other, Value::Text),
+                NUMBER if lua_isinteger(state, -1) != 0 => {
+                    Value::Integer(lua_tointegerx(state, -1, std::ptr::null_mut()))
+                }
+                NUMBER => Value::Float(lua_tonumberx(state, -1, std::ptr::null_mut())),
+                BOOLEAN => Value::Boolean(lua_toboolean(state, -1) != 0),
+                TABLE if lua_checkstack(state, 2) != 0 => {
+                    lua_pushvalue(state, -1);
+                    lua_rotate(state, -3, 1);
+                    Value::Table(Table { at: lua_gettop(state) - 2, ..self.0 })
+                }
+                _ => Value::Other,
             }
         }
     }

@@ -208,9 +208,10 @@ unsafe fn annotate_with(state: *mut State, held: &RefCell<Held>) {
         if lua_rawget(state, EVENT) != TABLE {
             return;
         }
-        let log = Table::new(state, LOG, NAMES);
-        if let Err(problem) = caught(|| labeller.label(&log)) {
-            lua_settop(state, LOG);
+        let log = Table::new(state, LOG);
+        let labelled = caught(|| labeller.label(log));
+        lua_settop(state, LOG);
+        if let Err(problem) = labelled {
             tell("panic", || format!("a panic, the event passes as Unclassified: {problem}"));
             labeller.give_up();
         }

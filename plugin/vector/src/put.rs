@@ -59,24 +59,17 @@ unsafe extern "C-unwind" fn put(state: *mut State) -> c_int {
     // SAFETY: the arguments are what `into_log` passed. Every frame from here on owns nothing.
     unsafe {
         let answer = &*lua_touserdata(state, ANSWER).cast::<Answer>();
-        let is_there = get(state, LOG, answer.key) != NIL;
-        if is_there && answer.keep {
+        new_object(state, answer);
+        if !answer.has_family {
+            set(state, LOG, answer.key, OURS);
             return 0;
         }
-        lua_settop(state, ANSWER);
-        new_object(state, answer);
-        if is_there {
-            get(state, LOG, answer.key);
-            if is_same(state, OURS, -1) {
-                return 0;
-            }
-            lua_settop(state, OURS);
+        let is_there = get(state, LOG, answer.key) != NIL;
+        if is_there && (answer.keep || is_same(state, OURS, -1)) {
+            return 0;
         }
-        if has_family(state, answer) {
-            move_family(state, answer);
-        } else {
-            set(state, LOG, answer.key, OURS);
-        }
+        lua_settop(state, OURS);
+        move_family(state, answer);
     }
     0
 }
@@ -158,22 +151,6 @@ unsafe fn is_same(state: *mut State, ours: c_int, theirs: c_int) -> bool {
 unsafe fn place_of(state: *mut State, at: c_int) -> c_int {
     // SAFETY: nothing is changed.
     if at < 0 { unsafe { lua_gettop(state) + at + 1 } } else { at }
-}
-
-/// Whether the log has a key of our family: `triage`, `triage_input`, … Raises nothing.
-unsafe fn has_family(state: *mut State, answer: &Answer) -> bool {
-    // SAFETY: the log stays as it is while it is traversed.
-    unsafe {
-        lua_pushnil(state);
-        while lua_next(state, LOG) != 0 {
-            lua_settop(state, -2);
-            if is_family(state, -1, answer) {
-                lua_settop(state, -2);
-                return true;
-            }
-        }
-    }
-    false
 }
 
 /// Whether the key at `at` is of our family. Raises nothing.

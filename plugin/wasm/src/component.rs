@@ -200,6 +200,7 @@ fn waiting(pending: engine::Pending, labels: &Labels) -> Pending {
         candidates: candidates(&pending.candidates, labels),
         template: pending.template,
         source: pending.source,
+        message: pending.message,
         count: pending.count,
     }
 }

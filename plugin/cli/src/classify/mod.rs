@@ -20,8 +20,8 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use logtriage_engine::{Config, Engine, Field};
-use logtriage_files::{Journals, RuleForm};
+use logtriage_engine::{Config, Engine, Field, Setup};
+use logtriage_files::{Journals, Loaded, RuleForm};
 
 use crate::failure::{Ended, Failure};
 use crate::setup::SetupArgs;
@@ -45,6 +45,7 @@ Examples:
   logtriage classify tickets.csv --message-column text --source-column system -o out.csv
   journalctl -o json | logtriage classify --format jsonl -
   logtriage classify app.log --fields template,candidates | jq .triage
+  logtriage classify app.log --config logtriage.toml --reason -o app.jsonl
 
 Exit status: 0 done; 1 some rows could not be read (they passed unlabelled); 2 could not run.")]
 pub struct Args {
@@ -93,6 +94,10 @@ pub struct Args {
     #[arg(short, long)]
     quiet: bool,
 
+    /// First ask the LLM of the config about what nobody knows; the input is read twice
+    #[arg(long, requires = "config")]
+    reason: bool,
+
     /// Worker threads; without it one per core, at most 8
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -133,22 +138,23 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     apply(args, &mut loaded.config);
     let setup = Arc::new(loaded.setup(RuleForm::Text)?);
     let state = loaded.state();
-    let journals = loaded.journals();
-
-    let mut inputs = rows(args, format)?;
-    let fields = loaded.config.fields.clone();
-    let header = header(args, format, &fields, &mut inputs)?;
-    let output = streams::open_output(args.output.as_deref())?;
-    let renderer = Arc::new(Renderer { shape: shape(args, format, header, &output), fields });
-    let (engines, refused): (Vec<_>, Vec<_>) =
-        (0..threads(args)).map(|_| engine(&setup, &journals)).unzip();
-    let report = pipeline::run(inputs, &renderer, engines, output.writer, &options(args))?;
+    let mut journals = loaded.journals();
+    let mut asked = Ended::Clean;
+    if args.reason {
+        asked = reason(args, format, &loaded, (&setup, &journals))?;
+        journals = loaded.journals();
+    }
+    let output = || streams::open_output(args.output.as_deref());
+    let (report, refused) = label(args, format, &loaded, (&setup, &journals), output)?;
 
     let mut problems = journals.problems;
-    problems.extend(refused.into_iter().next().filter(|refused| *refused > 0).map(|refused| {
-        format!("{refused} verdicts are not used; the labels are: {}", setup.labels())
-    }));
+    problems.extend(
+        (refused > 0).then(|| {
+            format!("{refused} verdicts are not used; the labels are: {}", setup.labels())
+        }),
+    );
     let appended = state
+        .filter(|_| !args.reason)
         .map(|state| state.append_pending(report.pending.list(), setup.labels()))
         .transpose()
         .unwrap_or_else(|failure| {
@@ -156,8 +162,52 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
             None
         });
     finish(args, &report, &setup, &problems, appended, began);
-    let clean = report.bad_rows == 0 && problems.is_empty();
+    let clean = report.bad_rows == 0 && problems.is_empty() && asked == Ended::Clean;
     Ok(if clean { Ended::Clean } else { Ended::WithProblems })
+}
+
+/// Labels all inputs once; the output is opened when the inputs are. Gives the report, and how many verdicts an engine refused.
+fn label(
+    args: &Args,
+    format: InputFormat,
+    loaded: &Loaded,
+    (setup, journals): (&Arc<Setup>, &Journals),
+    output: impl FnOnce() -> Result<Output, Failure>,
+) -> Result<(Report, usize), Failure> {
+    let mut inputs = rows(args, format)?;
+    let fields = loaded.config.fields.clone();
+    let header = header(args, format, &fields, &mut inputs)?;
+    let output = output()?;
+    let renderer = Arc::new(Renderer { shape: shape(args, format, header, &output), fields });
+    let (engines, refused): (Vec<_>, Vec<_>) =
+        (0..threads(args)).map(|_| engine(setup, journals)).unzip();
+    let report = pipeline::run(inputs, &renderer, engines, output.writer, &options(args))?;
+    Ok((report, refused.into_iter().next().unwrap_or(0)))
+}
+
+/// Finds what nobody knows in the inputs, and asks about it. The inputs are read again afterwards.
+fn reason(
+    args: &Args,
+    format: InputFormat,
+    loaded: &Loaded,
+    known: (&Arc<Setup>, &Journals),
+) -> Result<Ended, Failure> {
+    if args.files.iter().any(|file| file.as_os_str() == "-") {
+        let message = "--reason reads its input twice, so it takes no standard input; name a file";
+        return Err(Failure::other(message));
+    }
+    let Some(state) = loaded.state() else {
+        let message = "--reason needs [reasoning] in the config, which says who is asked";
+        return Err(Failure::other(message));
+    };
+    let nowhere = || Ok(Output { writer: Box::new(std::io::sink()), is_terminal: false });
+    let (report, _) = label(args, format, loaded, known, nowhere)?;
+    state.append_pending(report.pending.list(), known.0.labels())?;
+    // Who cannot be asked costs only their own answers.
+    Ok(crate::reason::ask(loaded, args.quiet).unwrap_or_else(|failure| {
+        crate::screen::tell(&format!("logtriage: {failure}"));
+        Ended::WithProblems
+    }))
 }
 
 fn apply(args: &Args, config: &mut Config) {
@@ -175,7 +225,7 @@ fn apply(args: &Args, config: &mut Config) {
 }
 
 /// An engine that knows the verdicts, and how many of them it refused.
-fn engine(setup: &Arc<logtriage_engine::Setup>, journals: &Journals) -> (Engine, usize) {
+fn engine(setup: &Arc<Setup>, journals: &Journals) -> (Engine, usize) {
     let mut engine = Engine::new(Arc::clone(setup));
     let refused = journals
         .verdicts
@@ -274,7 +324,7 @@ fn threads(args: &Args) -> usize {
 fn finish(
     args: &Args,
     report: &Report,
-    setup: &logtriage_engine::Setup,
+    setup: &Setup,
     problems: &[String],
     appended: Option<usize>,
     began: Instant,

@@ -90,19 +90,41 @@ impl Model {
 
     /// Up to `n` labelled templates near `template`, the nearest first; of equals, the earlier.
     ///
-    /// Embeds every example: some 50 ms for 6,000. For people, not for the stream.
+    /// Embeds every example: some 50 ms for 6,000. For people, not for the stream; who asks more
+    /// than once makes an [`ExampleIndex`].
     pub fn nearest(&self, template: &str, n: usize) -> Vec<Neighbour<'_>> {
+        ExampleIndex::new(self, &[]).nearest(template, n)
+    }
+}
+
+/// The labelled templates of a model, and others, each embedded once: about 1 KiB each.
+#[derive(Debug)]
+pub struct ExampleIndex<'m> {
+    model: &'m Model,
+    examples: Vec<(&'m Example, Box<[f32]>)>,
+}
+
+impl<'m> ExampleIndex<'m> {
+    /// Embeds `others`, such as people's verdicts, and the templates that `model` was trained on.
+    pub fn new(model: &'m Model, others: &'m [Example]) -> Self {
         let mut scratch = Scratch::default();
-        let wanted = self.embed(template, &mut scratch).to_vec();
-        let mut all: Vec<Neighbour<'_>> = self
-            .examples()
-            .iter()
-            .map(|example| Neighbour {
-                template: &example.template,
-                label: example.label,
-                similarity: cosine(&wanted, self.embed(&example.template, &mut scratch)),
-            })
+        let all = others.iter().chain(model.examples());
+        let examples = all
+            .map(|example| (example, model.embed(&example.template, &mut scratch).into()))
             .collect();
+        Self { model, examples }
+    }
+
+    /// As [`Model::nearest`], among the others as well.
+    pub fn nearest(&self, template: &str, n: usize) -> Vec<Neighbour<'m>> {
+        let mut scratch = Scratch::default();
+        let wanted = self.model.embed(template, &mut scratch);
+        let neighbour = |(example, embedding): &(&'m Example, Box<[f32]>)| Neighbour {
+            template: &example.template,
+            label: example.label,
+            similarity: cosine(wanted, embedding),
+        };
+        let mut all: Vec<Neighbour<'m>> = self.examples.iter().map(neighbour).collect();
         all.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
         all.truncate(n);
         all

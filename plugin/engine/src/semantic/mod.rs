@@ -27,7 +27,7 @@ pub use bundle::{
 };
 pub use confidence::{Confidence, Threshold};
 pub use embedding::WIDTH;
-pub use examples::{Example, Neighbour};
+pub use examples::{Example, ExampleIndex, Neighbour};
 pub use explain::{Explanation, TokenShare};
 pub use lexicon::Words;
 pub use model::{Embedder, Model, Prediction, Scratch, builtin_parts};

@@ -140,7 +140,12 @@ impl Scan<'_> {
             });
         }
         let end = self.without_trailing_marks(from, end);
-        self.mask(Mask::Path, end);
+        self.mask(Mask::Path, end - usize::from(self.is_escaped_quote(end)));
+    }
+
+    /// In JSON inside JSON the backslash before a quotation mark belongs to the mark.
+    fn is_escaped_quote(&self, end: usize) -> bool {
+        matches!(at(self.o.text, end), b'"' | b'\'') && at(self.o.text, end - 1) == b'\\'
     }
 
     fn without_trailing_marks(&self, from: usize, mut end: usize) -> usize {

@@ -21,10 +21,12 @@
 //!   secret in free text (`with password hunter`) is a word like others, and stays.
 //!
 //! Few templates depend on the value of a digit (`0 errors`, a status, `ssh2`). The scanner reads the
-//! line with every digit as a `0`, and notes each place whose digit it has to ask for: see `pins`.
+//! line with its digits and ids blinded (see `blind`), and notes each byte that it has to ask for: see
+//! `pins`.
 //!
 //! A template is UTF-8 of at most [`MAX_TEMPLATE`] bytes; bytes that are not UTF-8 become U+FFFD.
 
+mod blind;
 mod chars;
 mod compound;
 mod name;
@@ -35,14 +37,13 @@ mod scan;
 mod value;
 mod words;
 
+pub(crate) use blind::blind;
 use chars::part;
 use output::Buffer;
 pub(crate) use pins::Pin;
 use pins::{Original, Pins};
 use value::Mask;
 use xxhash_rust::xxh3::xxh3_64;
-
-use crate::swar;
 
 /// A template is cut, on a character boundary, after this many bytes.
 pub const MAX_TEMPLATE: usize = 1024;
@@ -84,13 +85,13 @@ impl Masker {
         if has_escape {
             self.made.mask_escaped(text);
         } else {
-            swar::blind(text, &mut self.blind);
+            blind(text, &mut self.blind);
             self.made.mask_line(text, &self.blind, line.start);
         }
         self.template()
     }
 
-    /// As [`Self::mask`], where `blind` is `message` with every ASCII digit as `0`.
+    /// As [`Self::mask`], where `blind` is what [`blind`] makes of `message`.
     pub(crate) fn mask_blind(&mut self, message: &[u8], blind: &[u8]) -> &str {
         if blind.len() != message.len() {
             return self.mask(message);
@@ -110,9 +111,8 @@ impl Masker {
         &self.made.template
     }
 
-    /// The digits that the template made last depends on: a message that is blind to the same bytes,
-    /// and has the same digits there, has the same template and the same pins. None where these
-    /// digits are not told.
+    /// What the template made last depends on: a message that is blind to the same bytes, and has the
+    /// same bytes there, has the same template and the same pins. None where that is not told.
     pub(crate) fn pins(&self) -> Option<&[Pin]> {
         self.made.pins.get()
     }
@@ -123,8 +123,8 @@ impl Made {
     fn mask_line(&mut self, line: &[u8], blind: &[u8], offset: usize) {
         self.template.clear();
         self.pins.clear();
-        let original = Original::new(line, offset, &mut self.pins);
-        match str::from_utf8(mask_bytes(blind, original, &mut self.out)) {
+        let original = Original::new(line, blind, offset, &mut self.pins);
+        match str::from_utf8(mask_bytes(original, &mut self.out)) {
             Ok(template) => self.template.push_str(template),
             Err(_) => self.mask_lossy(line),
         }
@@ -134,8 +134,8 @@ impl Made {
     fn mask_lossy(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
         let blind = blinded(line.as_bytes());
-        let original = Original::new(line.as_bytes(), 0, &mut self.pins);
-        let template = str::from_utf8(mask_bytes(&blind, original, &mut self.out));
+        let original = Original::new(line.as_bytes(), &blind, 0, &mut self.pins);
+        let template = str::from_utf8(mask_bytes(original, &mut self.out));
         self.template.push_str(template.unwrap_or_default());
         self.pins.lose();
     }
@@ -149,13 +149,13 @@ impl Made {
 }
 
 fn blinded(line: &[u8]) -> Vec<u8> {
-    let mut blind = Vec::new();
-    swar::blind(line, &mut blind);
-    blind
+    let mut out = Vec::new();
+    blind(line, &mut out);
+    out
 }
 
-fn mask_bytes<'o>(blind: &[u8], original: Original<'_>, out: &'o mut Buffer) -> &'o [u8] {
-    let (mut length, cut) = scan::mask_into(blind, original, out);
+fn mask_bytes<'o>(original: Original<'_>, out: &'o mut Buffer) -> &'o [u8] {
+    let (mut length, cut) = scan::mask_into(original, out);
     if cut {
         length = settle(length, out);
     }
@@ -169,8 +169,8 @@ fn settle(mut length: usize, out: &mut Buffer) -> usize {
     let mut pins = Pins::default();
     for _ in 0..8 {
         let before = part(out, 0, length).to_vec();
-        let original = Original::new(&before, 0, &mut pins);
-        (length, _) = scan::mask_into(&blinded(&before), original, out);
+        let blind = blinded(&before);
+        (length, _) = scan::mask_into(Original::new(&before, &blind, 0, &mut pins), out);
         if part(out, 0, length) == before {
             return length;
         }

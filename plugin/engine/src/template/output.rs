@@ -17,9 +17,9 @@ pub(super) type Buffer = [u8; MAX_TEMPLATE + LONGEST_MASK];
 /// What was read, and what it became. Text that stays is only marked, and copied in one piece when
 /// something else follows.
 pub(super) struct Output<'a> {
-    /// The line, blind: every digit is a `0`.
+    /// The line, blind.
     pub(super) text: &'a [u8],
-    /// The line with its digits.
+    /// The line as it is.
     pub(super) original: Original<'a>,
     /// Everything before is read.
     pub(super) at: usize,
@@ -44,7 +44,8 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(text: &'a [u8], original: Original<'a>, out: &'a mut Buffer) -> Self {
+    pub(super) fn new(original: Original<'a>, out: &'a mut Buffer) -> Self {
+        let text = original.blind();
         Self {
             text,
             original,

@@ -1,21 +1,22 @@
-//! The digits of the message that its template depends on.
+//! The bytes of the message that its template depends on, of those that the scanner does not see.
 //!
-//! The scanner reads a *blind* line: every ASCII digit is a `0`. The value of a digit is only to be
-//! had here, and whoever asks for it pins its place. So two lines that are blind to the same bytes,
-//! and hold the same digits at the pins of one, have the same template.
+//! The scanner reads a *blind* line, in which digits and ids are all alike. What they really are is
+//! only to be had here, and whoever asks for it pins the place. So two lines that are blind to the
+//! same bytes, and hold the same bytes at the pins of one, have the same template.
 
+use super::blind::is_blinded;
 use super::chars;
 
 /// More pins than this are not kept: the line is mostly what it says, not what varies.
 const MAX_PINS: usize = 16;
 
-/// A digit whose value the template depends on.
+/// A byte that the template depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Pin {
     /// Where in the message it stands.
     pub(crate) place: u32,
-    /// The ASCII digit.
-    pub(crate) digit: u8,
+    /// A digit, or a letter of an id.
+    pub(crate) byte: u8,
 }
 
 /// The pins of one message, in the order in which they were needed.
@@ -40,28 +41,34 @@ impl Pins {
         self.lost = true;
     }
 
-    fn add(&mut self, place: usize, digit: u8) {
+    fn add(&mut self, place: usize, byte: u8) {
         if self.lost || self.pins.iter().any(|pin| pin.place as usize == place) {
             return;
         }
         match u32::try_from(place) {
-            Ok(place) if self.pins.len() < MAX_PINS => self.pins.push(Pin { place, digit }),
+            Ok(place) if self.pins.len() < MAX_PINS => self.pins.push(Pin { place, byte }),
             _ => self.lose(),
         }
     }
 }
 
-/// A line with its digits. Who reads one pins it.
+/// A line as it is, and blind. Who reads what is blind pins it.
 pub(super) struct Original<'a> {
     line: &'a [u8],
+    blind: &'a [u8],
     /// Where in the message the line begins.
     offset: usize,
     pins: &'a mut Pins,
 }
 
 impl<'a> Original<'a> {
-    pub(super) fn new(line: &'a [u8], offset: usize, pins: &'a mut Pins) -> Self {
-        Self { line, offset, pins }
+    pub(super) fn new(line: &'a [u8], blind: &'a [u8], offset: usize, pins: &'a mut Pins) -> Self {
+        Self { line, blind, offset, pins }
+    }
+
+    /// What the scanner sees.
+    pub(super) fn blind(&self) -> &'a [u8] {
+        self.blind
     }
 
     /// What follows is not told by the pins.
@@ -82,7 +89,7 @@ impl<'a> Original<'a> {
     pub(super) fn part(&mut self, from: usize, to: usize) -> &'a [u8] {
         let part = chars::part(self.line, from, to);
         for (place, byte) in part.iter().enumerate() {
-            if byte.is_ascii_digit() {
+            if is_blinded(self.blind, from + place) {
                 self.pins.add(self.offset + from + place, *byte);
             }
         }
@@ -109,9 +116,15 @@ mod tests {
         (template, pins)
     }
 
+    fn blind(message: &[u8]) -> Vec<u8> {
+        let mut blind = Vec::new();
+        super::super::blind(message, &mut blind);
+        blind
+    }
+
     fn pinned(message: &str) -> Option<String> {
         let (_, pins) = mask(message.as_bytes());
-        Some(pins?.iter().map(|pin| char::from(pin.digit)).collect())
+        Some(pins?.iter().map(|pin| char::from(pin.byte)).collect())
     }
 
     /// Whether some other digit at `place` makes another template.
@@ -148,7 +161,7 @@ mod tests {
         ] {
             assert_eq!(pinned(message).as_deref(), Some(digits), "{message}");
             for pin in mask(message.as_bytes()).1.unwrap() {
-                assert_eq!(message.as_bytes()[pin.place as usize], pin.digit, "{message}");
+                assert_eq!(message.as_bytes()[pin.place as usize], pin.byte, "{message}");
                 assert!(matters(message, pin.place as usize), "{message}: {pin:?}");
             }
         }
@@ -193,7 +206,7 @@ mod tests {
         assert!(pins <= lines().count(), "{pins} pins in {} lines", lines().count());
     }
 
-    /// What digits decide, and what stands around it, in any order.
+    /// What digits and ids decide, and what stands around it, in any order.
     fn messages() -> impl Strategy<Value = String> {
         // A regular expression is read once here, and not for each piece.
         let like = |regex| prop::string::string_regex(regex).unwrap();
@@ -263,6 +276,8 @@ mod tests {
             like("[+-][0-9]{1,4}"),
             like("[0-9][xX][0-9a-f]{0,8}"),
             like("[0-9a-f]{1,12}"),
+            like("([0-9a-fA-F]{1,8}-?){1,4}"),
+            like("[0-9a-f]{3,6}[.:/@_-]"),
             like("<[0-9]xx>"),
             like("(\\[[0-9;]{0,3}m)?"),
             like("[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]\\.[0-9]{1,3}(:[0-9]{1,4})?"),
@@ -282,20 +297,28 @@ mod tests {
         })]
 
         #[test]
-        fn digits_that_are_not_pinned_do_not_matter(
+        fn what_is_not_pinned_does_not_matter(
             message in messages(),
             digits in prop::collection::vec(b'0'..=b'9', 1..40),
+            letters in "[0-9a-fA-F]{1,40}",
         ) {
             let (template, Some(pins)) = mask(message.as_bytes()) else {
                 return Ok(());
             };
+            let blind = blind(message.as_bytes());
             let mut other = message.into_bytes();
-            for ((place, byte), digit) in other.iter_mut().enumerate().zip(digits.iter().cycle()) {
-                let pin = pins.iter().find(|pin| pin.place as usize == place);
-                match pin {
-                    Some(pin) => prop_assert_eq!(pin.digit, *byte),
-                    None if byte.is_ascii_digit() => *byte = *digit,
+            let replacements = digits.iter().cycle().zip(letters.as_bytes().iter().cycle());
+            for (place, (digit, letter)) in (0..other.len()).zip(replacements) {
+                match pins.iter().find(|pin| pin.place as usize == place) {
+                    Some(pin) => prop_assert_eq!(pin.byte, other[place]),
+                    None if other[place].is_ascii_digit() => other[place] = *digit,
                     None => {}
+                }
+                // In an id a letter may stand for a digit.
+                let was = std::mem::replace(&mut other[place], *letter);
+                let is_pinned = pins.iter().any(|pin| pin.place as usize == place);
+                if is_pinned || self::blind(&other) != blind {
+                    other[place] = was;
                 }
             }
             prop_assert_eq!(mask(&other), (template, Some(pins)));
@@ -304,10 +327,9 @@ mod tests {
         #[test]
         fn a_blind_text_may_be_given(message in messages()) {
             let message = message.as_bytes();
-            let (mut masker, mut blind) = (Masker::default(), Vec::new());
+            let (mut masker, mut blind) = (Masker::default(), blind(message));
             let template = masker.mask(message).to_owned();
             let pins = masker.pins().map(<[Pin]>::to_vec);
-            crate::swar::blind(message, &mut blind);
             prop_assert_eq!(masker.mask_blind(message, &blind), &template);
             prop_assert_eq!(masker.pins().map(<[Pin]>::to_vec), pins);
             blind.push(b'0');

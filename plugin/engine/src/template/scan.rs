@@ -55,15 +55,11 @@ fn controls(chunk: u64) -> u64 {
     chunk.wrapping_sub(each(b' ')) & !chunk & HIGH_BITS
 }
 
-/// Writes the template of a line, blind and original, which holds no escape sequences. Gives its
-/// length, and whether it was cut.
-pub(super) fn mask_into<'a>(
-    blind: &'a [u8],
-    original: Original<'a>,
-    out: &'a mut Buffer,
-) -> (usize, bool) {
+/// Writes the template of a line which holds no escape sequences. Gives its length, and whether it
+/// was cut.
+pub(super) fn mask_into<'a>(original: Original<'a>, out: &'a mut Buffer) -> (usize, bool) {
     let mut scan = Scan {
-        o: Output::new(blind, original, out),
+        o: Output::new(original, out),
         cue: Cue::None,
         json_value: None,
         closing: [0; 2],

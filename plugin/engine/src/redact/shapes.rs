@@ -1,0 +1,276 @@
+//! Secrets and personal data that their own shape gives away.
+
+use super::{ADDRESS, EMAIL, REDACTED, byte, part, token_end};
+
+/// How well-known keys begin, and how many bytes follow at least.
+const BEGINNINGS: [(&str, usize); 30] = [
+    ("AKIA", 12),
+    ("ASIA", 12),
+    ("AIza", 30),
+    ("ya29.", 20),
+    ("GOCSPX-", 20),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("gldt-", 16),
+    ("xoxb-", 10),
+    ("xoxp-", 10),
+    ("xoxa-", 10),
+    ("xoxs-", 10),
+    ("xapp-", 10),
+    ("sk-", 16),
+    ("sk_live_", 10),
+    ("sk_test_", 10),
+    ("rk_live_", 10),
+    ("whsec_", 16),
+    ("SG.", 30),
+    ("hf_", 20),
+    ("npm_", 20),
+    ("pypi-", 20),
+    ("dop_v1_", 20),
+    ("hvs.", 16),
+    ("AGE-SECRET-KEY-", 20),
+];
+
+/// How street names end, in the languages that end them so.
+const STREETS: [&str; 16] = [
+    "Street",
+    "St",
+    "St.",
+    "Avenue",
+    "Ave",
+    "Ave.",
+    "Road",
+    "Rd",
+    "Rd.",
+    "Lane",
+    "Boulevard",
+    "Blvd",
+    "Drive",
+    "Court",
+    "Square",
+    "Terrace",
+];
+
+/// Random text is at least so long, in bytes.
+const RANDOM: usize = 24;
+
+/// What begins at `at`, where a token may begin: up to where it goes, and what stands for it.
+pub(super) fn at_token(text: &str, at: usize) -> Option<(usize, &'static str)> {
+    let first = byte(text, at);
+    if first == b'-' && part(text, at, text.len()).starts_with("-----BEGIN ") {
+        return Some((private_key_end(text, at)?, REDACTED));
+    }
+    let before = byte(text, at.wrapping_sub(1));
+    if at > 0 && (before.is_ascii_alphanumeric() || !before.is_ascii()) {
+        return None;
+    }
+    if !first.is_ascii_alphanumeric() && first != b':' {
+        return None;
+    }
+    if first.is_ascii_digit() {
+        let number = card_number(text, at).or_else(|| street_address(text, at));
+        if let Some(end) = number {
+            return Some((end, REDACTED));
+        }
+    }
+    if let Some(end) = ip_address(text, at) {
+        return Some((end, ADDRESS));
+    }
+    let end = token_end(text, at);
+    let token = part(text, at, end).trim_end_matches(['.', ':', ',', '!', '?']);
+    let end = at + token.len();
+    is_secret(token).then_some((end, REDACTED))
+}
+
+/// What stands inside a token: user and password of a URL, an e-mail address, a secret at the end
+/// of a path or name. As a range of the token, with what stands for it.
+pub(super) fn inside_token(token: &str) -> Option<(usize, usize, &'static str)> {
+    let scheme = token.find("://").map(|at| at + 3);
+    if let Some(start) = scheme {
+        let authority = part(token, start, token.len());
+        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        return authority.rfind('@').filter(|at| *at > 0).map(|at| (start, start + at, REDACTED));
+    }
+    let email = email(token).map(|(from, to)| (from, to, EMAIL));
+    email.or_else(|| secret_part(token).map(|(from, to)| (from, to, REDACTED)))
+}
+
+/// `name@domain.tld` with what may stand around it.
+fn email(token: &str) -> Option<(usize, usize)> {
+    let at = token.find('@')?;
+    let local = |b: &u8| b.is_ascii_alphanumeric() || b"._%+-".contains(b) || !b.is_ascii();
+    let domain = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b) || !b.is_ascii();
+    let (name, host) = (part(token, 0, at), part(token, at + 1, token.len()));
+    let start = at - name.bytes().rev().take_while(|b| local(b)).count();
+    let host = part(host, 0, host.bytes().take_while(|b| domain(b)).count());
+    let host = host.trim_end_matches(['.', '-']);
+    let (_, top) = host.rsplit_once('.')?;
+    let is_top = top.len() >= 2 && !top.bytes().any(|b| b.is_ascii_digit());
+    (start < at && is_top).then_some((start, at + 1 + host.len()))
+}
+
+/// A part of a path or name that is a secret.
+fn secret_part(token: &str) -> Option<(usize, usize)> {
+    let mut start = 0;
+    for piece in token.split_inclusive(['/', ':', '?', '#', '@']) {
+        let name = piece.trim_end_matches(['/', ':', '?', '#', '@', '.']);
+        if start > 0 && is_secret(name) {
+            return Some((start, start + name.len()));
+        }
+        start += piece.len();
+    }
+    None
+}
+
+fn is_secret(token: &str) -> bool {
+    let known = BEGINNINGS.iter().any(|(start, least)| {
+        token.strip_prefix(start).is_some_and(|rest| {
+            rest.len() >= *least
+                && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        })
+    });
+    known || is_web_token(token) || is_random(token)
+}
+
+/// Three parts in base64, of which the first begins a JSON object.
+fn is_web_token(token: &str) -> bool {
+    token.starts_with("eyJ") && token.len() >= 20 && token.contains('.')
+}
+
+/// Long text in base64 or hexadecimal. Names from source code are long, too, but change between
+/// small letters, capitals and digits less often.
+fn is_random(token: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b);
+    if token.len() < RANDOM || !token.bytes().all(plain) {
+        return false;
+    }
+    let class = |b: u8| match b {
+        b'0'..=b'9' => 1,
+        b'a'..=b'z' => 2,
+        b'A'..=b'Z' => 3,
+        _ => 0,
+    };
+    let changes = token
+        .bytes()
+        .zip(token.bytes().skip(1))
+        .filter(|(a, b)| {
+            let (a, b) = (class(*a), class(*b));
+            // A capital and a small letter begin a word.
+            a != b && a != 0 && b != 0 && !(a == 3 && b == 2)
+        })
+        .count();
+    let is_hex = token.bytes().all(|b| b.is_ascii_hexdigit()) && changes > 0;
+    is_hex || changes >= token.len() / 5
+}
+
+fn private_key_end(text: &str, at: usize) -> Option<usize> {
+    let rest = part(text, at, text.len());
+    let first = part(rest, 0, rest.find('\n').unwrap_or(rest.len()));
+    if !first.contains("PRIVATE KEY") {
+        return None;
+    }
+    let end = rest.find("-----END ").and_then(|end| {
+        let tail = part(rest, end + 9, rest.len());
+        tail.find("-----").map(|dashes| end + 9 + dashes + 5)
+    });
+    Some(at + end.unwrap_or(rest.len()))
+}
+
+/// 13 to 19 digits, in groups or not, of which the last is the check digit of the others.
+fn card_number(text: &str, start: usize) -> Option<usize> {
+    let (mut digits, mut sum, mut end) = ([0_u8; 19], 0_u32, start);
+    let mut count = 0;
+    loop {
+        let digit = byte(text, end);
+        if digit.is_ascii_digit() {
+            *digits.get_mut(count)? = digit - b'0';
+            count += 1;
+        } else if !(matches!(digit, b' ' | b'-') && byte(text, end + 1).is_ascii_digit()) {
+            break;
+        }
+        end += 1;
+    }
+    for (place, digit) in digits.iter().take(count).rev().enumerate() {
+        let digit = u32::from(*digit);
+        sum += if place % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit };
+    }
+    let ends = !byte(text, end).is_ascii_alphanumeric();
+    (count >= 13 && sum > 0 && sum.is_multiple_of(10) && ends).then_some(end)
+}
+
+/// `221 Baker Street`, `<num> Baker Street`.
+fn street_address(text: &str, at: usize) -> Option<usize> {
+    let digits = |b: &u8| b.is_ascii_digit();
+    let number = text.as_bytes().get(at..)?.iter().take(6).take_while(|b| digits(b)).count();
+    street_behind(text, at + number)
+}
+
+/// Up to three words with capitals, of which the last is what streets are called.
+pub(super) fn street_behind(text: &str, mut at: usize) -> Option<usize> {
+    for words in 0..4 {
+        if byte(text, at) != b' ' || !byte(text, at + 1).is_ascii_uppercase() {
+            return None;
+        }
+        let end = token_end(text, at + 1);
+        if words > 0 && STREETS.contains(&part(text, at + 1, end)) {
+            return Some(end);
+        }
+        at = end;
+    }
+    None
+}
+
+/// IPv4, IPv6 and MAC addresses, as the standard library reads them.
+fn ip_address(text: &str, at: usize) -> Option<usize> {
+    let is_part = |b: &&u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b':');
+    let length = text.as_bytes().get(at..)?.iter().take(46).take_while(is_part).count();
+    let candidate = part(text, at, at + length).trim_end_matches(['.', ':']);
+    let ends = |end: usize| {
+        let next = byte(text, end);
+        !(next.is_ascii_alphanumeric() || next == b'_')
+    };
+    let whole = at + candidate.len();
+    if candidate.contains("::") || candidate.bytes().filter(|b| *b == b':').count() >= 5 {
+        let is_mac = candidate.len() == 17 && candidate.split(':').all(|group| group.len() == 2);
+        let is_ip = candidate.parse::<std::net::Ipv6Addr>().is_ok();
+        return ((is_mac || is_ip) && ends(whole) && candidate.len() > 2).then_some(whole);
+    }
+    // A port may follow.
+    let host = candidate.split(':').next().unwrap_or_default();
+    let end = at + host.len();
+    (host.parse::<std::net::Ipv4Addr>().is_ok() && ends(end)).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_from_source_code_are_not_random() {
+        for name in [
+            "AbstractSingletonProxyFactoryBeanImplementation",
+            "org/apache/hadoop/hdfs/server/namenode/NameNodeRpcServer",
+            "x86_64-unknown-linux-gnu-toolchain-stable",
+            "com_example_service_HttpRequestHandlerV2Implementation",
+        ] {
+            assert!(!is_random(name), "{name}");
+        }
+        for secret in
+            ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "d41d8cd98f00b204e9800998ecf8427e"]
+        {
+            assert!(is_random(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn a_card_number_has_a_check_digit() {
+        assert_eq!(card_number("4111 1111 1111 1111 x", 0), Some(19));
+        assert_eq!(card_number("4111 1111 1111 1112 x", 0), None);
+        assert_eq!(card_number("0000000000000000", 0), None);
+    }
+}
