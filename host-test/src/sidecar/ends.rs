@@ -104,7 +104,12 @@ impl Downstream {
     /// # Errors
     /// It cannot be started.
     pub fn start_with(tls: Option<ServerTlsConfig>) -> Result<Self, Failure> {
-        let state = State { manner: Mutex::new(Manner::Accept), received: Mutex::default(), tls };
+        let state = State {
+            manner: Mutex::new(Manner::Accept),
+            received: Mutex::default(),
+            forgets: AtomicBool::new(false),
+            tls,
+        };
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut downstream = Self { address, state: Arc::new(state), runtime: None };
         downstream.restart()?;

@@ -4,6 +4,9 @@
 use proptest::prelude::*;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
+/// What makes bytes. Boxed: strategies inside strategies take more stack than a test has.
+type Made = BoxedStrategy<Vec<u8>>;
+
 /// A field whose value is bytes or a message.
 pub fn field(number: u32, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -28,7 +31,7 @@ fn double(number: u32, value: f64) -> Vec<u8> {
 }
 
 /// Mostly nothing, or a field that no version of Vector knows.
-fn unknown() -> impl Strategy<Value = Vec<u8>> {
+fn unknown() -> Made {
     prop_oneof![
         12 => Just(Vec::new()),
         1 => (50u32..99_999, any::<u64>()).prop_map(|(number, value)| varint(number, value)),
@@ -36,14 +39,17 @@ fn unknown() -> impl Strategy<Value = Vec<u8>> {
         1 => (50u32..99_999, prop::collection::vec(any::<u8>(), 0..200))
             .prop_map(|(number, bytes)| field(number, &bytes)),
     ]
+    .boxed()
 }
 
 /// A message of `parts` with unknown fields around them.
-fn with_unknown(parts: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-    (unknown(), parts, unknown()).prop_map(|(before, parts, after)| [before, parts, after].concat())
+fn with_unknown(parts: impl Strategy<Value = Vec<u8>> + 'static) -> Made {
+    (unknown(), parts, unknown())
+        .prop_map(|(before, parts, after)| [before, parts, after].concat())
+        .boxed()
 }
 
-fn text() -> impl Strategy<Value = Vec<u8>> {
+fn text() -> Made {
     prop_oneof![
         4 => crate::records::message(),
         1 => prop::collection::vec(any::<u8>(), 0..40),
@@ -51,6 +57,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         1 => (100usize..140).prop_map(|size| vec![b'x'; size]),
         1 => (16_250usize..16_400).prop_map(|size| vec![b' '; size]),
     ]
+    .boxed()
 }
 
 fn key() -> impl Strategy<Value = &'static str> {
@@ -73,7 +80,7 @@ fn key() -> impl Strategy<Value = &'static str> {
 }
 
 /// The message `event.Value`.
-fn value() -> impl Strategy<Value = Vec<u8>> {
+fn value() -> Made {
     let leaf = prop_oneof![
         6 => text().prop_map(|text| field(1, &text)),
         1 => any::<i64>().prop_map(|seconds| field(2, &varint(1, seconds.cast_unsigned()))),
@@ -92,19 +99,21 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
             }),
         ]
     })
+    .boxed()
 }
 
 /// Entries; some keys come twice, and some values before their keys.
-fn map(value: impl Strategy<Value = Vec<u8>> + Clone + 'static) -> impl Strategy<Value = Vec<u8>> {
+fn map(value: Made) -> Made {
     let entry = (key(), with_unknown(value), any::<u8>()).prop_map(|(key, value, order)| {
         let (key, value) = (field(1, key.as_bytes()), field(2, &value));
         field(1, &if order < 20 { [value, key].concat() } else { [key, value].concat() })
     });
-    prop::collection::vec(with_unknown(entry), 0..7).prop_map(|entries| entries.concat())
+    let entries = prop::collection::vec(with_unknown(entry), 0..7);
+    entries.prop_map(|entries| entries.concat()).boxed()
 }
 
 /// The message `event.Log`.
-fn log() -> impl Strategy<Value = Vec<u8>> {
+fn log() -> Made {
     let metadata = prop::option::of(value()).prop_map(|value| {
         let Some(value) = value else { return Vec::new() };
         [field(3, &value), field(4, &field(1, &value))].concat()
@@ -113,41 +122,44 @@ fn log() -> impl Strategy<Value = Vec<u8>> {
     let root = map(value()).prop_map(|entries| field(2, &field(7, &entries)));
     let other_root = value().prop_map(|value| field(2, &value));
     let body = prop_oneof![
-        5 => fields.clone().boxed(),
-        2 => root.boxed(),
-        1 => (fields, other_root).prop_map(|(fields, root)| [fields, root].concat()).boxed(),
+        5 => fields.clone(),
+        2 => root,
+        1 => (fields, other_root).prop_map(|(fields, root)| [fields, root].concat()),
     ];
-    (body, metadata, unknown(), any::<bool>()).prop_map(|(body, metadata, unknown, swapped)| {
-        if swapped { [metadata, body, unknown] } else { [body, metadata, unknown] }.concat()
-    })
+    (body, metadata, unknown(), any::<bool>())
+        .prop_map(|(body, metadata, unknown, swapped)| {
+            if swapped { [metadata, body, unknown] } else { [body, metadata, unknown] }.concat()
+        })
+        .boxed()
 }
 
 /// The message `event.EventWrapper`.
-fn event() -> impl Strategy<Value = Vec<u8>> {
+fn event() -> Made {
     prop_oneof![
         8 => with_unknown(log().prop_map(|log| field(1, &log))),
         1 => with_unknown("[a-z]{0,9}".prop_map(|name| field(2, &field(1, name.as_bytes())))),
         1 => with_unknown(map(value()).prop_map(|entries| field(3, &entries))),
         1 => unknown(),
     ]
+    .boxed()
 }
 
 /// The message `vector.PushEventsRequest`, sound but unusual.
-pub fn request() -> impl Strategy<Value = Vec<u8>> {
+pub fn request() -> Made {
     let events = prop::collection::vec(with_unknown(event().prop_map(|e| field(1, &e))), 0..6);
-    events.prop_map(|events| events.concat())
+    events.prop_map(|events| events.concat()).boxed()
 }
 
 /// Bytes that are a request, nearly one, or none.
-pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    let place = any::<prop::sample::Index>();
+pub fn bytes() -> Made {
+    let place = any::<prop::sample::Index>;
     prop_oneof![
-        2 => (request(), place, any::<u8>()).prop_filter_map("empty", |(mut bytes, place, byte)| {
+        2 => (request(), place(), any::<u8>()).prop_filter_map("empty", |(mut bytes, place, byte)| {
             let at = if bytes.is_empty() { return None } else { place.index(bytes.len()) };
             bytes[at] = byte;
             Some(bytes)
         }),
-        1 => (request(), place).prop_map(|(mut bytes, place)| {
+        1 => (request(), place()).prop_map(|(mut bytes, place)| {
             bytes.truncate(place.index(bytes.len() + 1));
             bytes
         }),
@@ -160,6 +172,7 @@ pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
             field(1, &field(1, &field(1, &entry)))
         }),
     ]
+    .boxed()
 }
 
 /// The fields of a message: what stands before the value of each, the value, and whether a length

@@ -283,5 +283,5 @@ fn what_cannot_be_used_is_said() {
     }
     let tls = ForwardTls { ca: key, identity: None, server_name: None };
     let problem = said(&Options { forward_tls: Some(tls), ..usable });
-    assert!(problem.contains("sidecar.example.key: "), "{problem}");
+    assert!(problem.contains("sidecar.example.key: holds no certificate"), "{problem}");
 }

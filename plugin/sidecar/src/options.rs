@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig, Uri};
 
+const BEGIN_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// A sidecar that cannot start. Says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -101,7 +103,12 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, StartError> {
 }
 
 fn certificate(path: &Path) -> Result<Certificate, StartError> {
-    Ok(Certificate::from_pem(read(path)?))
+    let pem = read(path)?;
+    // Else nobody would be trusted, without a word.
+    if !pem.windows(BEGIN_CERTIFICATE.len()).any(|text| text == BEGIN_CERTIFICATE) {
+        return Err(StartError(format!("{}: holds no certificate in PEM format", path.display())));
+    }
+    Ok(Certificate::from_pem(pem))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StartError> {
