@@ -14,6 +14,7 @@ mod reason;
 mod review;
 mod screen;
 mod setup;
+mod suggest_rules;
 mod train;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ enum Command {
     Explain(explain::Args),
     Reason(reason::Args),
     Review(review::Args),
+    SuggestRules(suggest_rules::Args),
     CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
     Train(train::Args),
@@ -67,6 +69,7 @@ fn run(command: Command) -> Result<Ended, Failure> {
         Command::Explain(args) => explain::run(&args),
         Command::Reason(args) => reason::run(&args),
         Command::Review(args) => review::run(&args),
+        Command::SuggestRules(args) => suggest_rules::run(&args),
         Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),
