@@ -126,6 +126,48 @@ impl Labelled {
         Ok(templates)
     }
 
+    /// No template at all: what [`Self::add`] begins with where there are no files.
+    pub(crate) fn empty() -> Self {
+        Self::settle(Vec::new(), 0)
+    }
+
+    /// Adds templates with their labels as the messages of one source. Those that are there already
+    /// keep their label; of two new ones that are the same, the later wins.
+    pub(crate) fn add(&mut self, source: &str, new: impl Iterator<Item = (String, String)>) {
+        let mut rows: Vec<(String, String, String)> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let name = |names: &[String], at: usize| names.get(at).cloned().unwrap_or_default();
+                let (label, source) =
+                    (name(&self.labels, row.label), name(&self.sources, row.source));
+                (row.template.clone(), label, source)
+            })
+            .collect();
+        let known = rows.len();
+        let mut places: BTreeMap<String, usize> =
+            (0..).zip(&rows).map(|(place, row)| (row.0.clone(), place)).collect();
+        for (template, label) in new {
+            match places.get(&template) {
+                Some(place) if *place < known => {}
+                Some(place) => rows[*place].1 = label,
+                None => {
+                    places.insert(template.clone(), rows.len());
+                    rows.push((template, label, source.to_owned()));
+                }
+            }
+        }
+        self.messages += rows.len() - known;
+        self.labels = label_order(rows.iter().map(|(_, label, _)| label.clone()));
+        self.sources = distinct(rows.iter().map(|(.., source)| source.clone()));
+        let row = |(template, label, source): (String, String, String)| Row {
+            label: self.labels.iter().position(|known| *known == label).unwrap_or_default(),
+            source: self.sources.binary_search(&source).unwrap_or_default(),
+            template,
+        };
+        self.rows = rows.into_iter().map(row).collect();
+    }
+
     fn settle(seen: Vec<Seen>, messages: usize) -> Self {
         let labels = label_order(seen.iter().flat_map(|seen| seen.votes.keys().cloned()));
         let sources = distinct(seen.iter().map(|seen| seen.source.clone()));

@@ -15,6 +15,7 @@ mod review;
 mod screen;
 mod serve_vector;
 mod setup;
+mod suggest_rules;
 mod train;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ enum Command {
     Reason(reason::Args),
     Review(review::Args),
     ServeVector(serve_vector::Args),
+    SuggestRules(suggest_rules::Args),
     CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
     Train(train::Args),
@@ -70,6 +72,7 @@ fn run(command: Command) -> Result<Ended, Failure> {
         Command::Reason(args) => reason::run(&args),
         Command::Review(args) => review::run(&args),
         Command::ServeVector(args) => serve_vector::run(&args),
+        Command::SuggestRules(args) => suggest_rules::run(&args),
         Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),

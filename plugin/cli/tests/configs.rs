@@ -75,12 +75,93 @@ fn the_example_config_and_rules_work() {
     assert!(pending.expect("unknown templates are kept").contains("\"template\""));
 }
 
+/// Runs what a service runs, but for `--watch`, with its config at the place of `config`.
+fn runs_as(args: &[&str], config: &str) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let text = config.replace("/var/lib/logtriage/state", "state");
+    let key = text.lines().find_map(|line| line.strip_prefix("api_key_file = ")).expect("a key");
+    let text = text.replace(key, "\"key\"");
+    fs::write(directory.path().join("mine.toml"), text).expect("can be written");
+    fs::write(directory.path().join("key"), "k\n").expect("can be written");
+    let named = |arg: &&str| match *arg {
+        "--watch" => "--status".to_owned(),
+        arg if arg.ends_with(".toml") => "mine.toml".to_owned(),
+        arg => arg.to_owned(),
+    };
+    assert!(args.contains(&"--watch"), "{args:?}");
+    let args: Vec<_> = args.iter().map(named).collect();
+    let output = logtriage(directory.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(page.contains("an API key is sent") && page.contains("of 500"), "{page}");
+}
+
+#[test]
+fn the_systemd_unit_runs_the_command() {
+    let config = fs::read_to_string(path("reason/logtriage.toml")).expect("can be read");
+    let unit = fs::read_to_string(path("reason/logtriage-reason.service")).expect("can be read");
+    let setting = |name: &str| {
+        let mut found = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let value = found.next().unwrap_or_else(|| panic!("{name} is not set"));
+        assert_eq!(found.next(), None, "{name} is set once");
+        value
+    };
+    for line in unit.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let section = ["[Unit]", "[Service]", "[Install]"].contains(&line);
+        assert!(section || line.split_once('=').is_some(), "{line}");
+    }
+    let mut args = setting("ExecStart").split(' ');
+    assert_eq!(args.next(), Some("/usr/local/bin/logtriage"));
+    let args: Vec<_> = args.collect();
+    assert_eq!(args.last(), Some(&"/etc/logtriage/logtriage.toml"));
+    runs_as(&args, &config);
+    // The key that it loads is the one that the config reads.
+    let (credential, _) = setting("LoadCredential").split_once(':').expect("a name and a file");
+    let key = format!("/run/credentials/logtriage-reason.service/{credential}");
+    assert!(config.contains(&format!("api_key_file = \"{key}\"")));
+    assert!(config.contains(&format!("\"/var/lib/{}/state\"", setting("StateDirectory"))));
+}
+
+#[test]
+fn the_sidecar_runs_the_command() {
+    let text = fs::read_to_string(path("reason/kubernetes.yaml")).expect("can be read");
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    let of_kind = |kind: &str| {
+        let found = documents.iter().find(|document| document["kind"] == kind);
+        found.unwrap_or_else(|| panic!("no {kind}"))
+    };
+    let config = of_kind("ConfigMap")["data"]["logtriage.toml"].as_str().expect("a config");
+    let pod = &of_kind("DaemonSet")["spec"]["template"]["spec"];
+    let containers = pod["containers"].as_array().expect("containers");
+    let reason = containers.iter().find(|c| c["name"] == "reason").expect("the sidecar");
+    let args: Vec<_> =
+        reason["args"].as_array().expect("args").iter().filter_map(|a| a.as_str()).collect();
+    runs_as(&args, config);
+    // Every volume that is mounted is there, and the two containers share the state.
+    let names = |list: &serde_json::Value| -> Vec<String> {
+        let list = list.as_array().expect("a list").iter();
+        list.map(|item| item["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    let volumes = names(&pod["volumes"]);
+    for container in containers {
+        let mounted = names(&container["volumeMounts"]);
+        assert!(mounted.iter().all(|name| volumes.contains(name)), "{mounted:?}");
+        assert!(mounted.contains(&"state".to_owned()), "{mounted:?}");
+    }
+    let mount = reason["volumeMounts"].as_array().expect("mounts").iter();
+    let key = mount.clone().find(|mount| mount["name"] == "key").expect("the key");
+    let file = format!("{}/api-key", key["mountPath"].as_str().expect("a path"));
+    assert!(config.contains(&format!("api_key_file = \"{file}\"")));
+    assert!(of_kind("Secret")["stringData"]["api-key"].is_string());
+}
+
 #[test]
 fn no_file_is_without_a_test() {
     let known = [
         // Tested by `host-test/tests/fluent_bit`.
         "fluent-bit",
         "logtriage.toml",
+        "reason",
         "rules.toml",
         "sample.csv",
         "sample.expected.csv",

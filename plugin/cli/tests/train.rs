@@ -167,3 +167,44 @@ fn distil_says_how_to_get_the_runtime() {
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("pip install onnxruntime"), "{message}");
 }
+
+#[test]
+fn verdicts_are_learnt_as_well() {
+    let dir = TempDir::new().unwrap();
+    let verdicts = dir.path().join("verdicts.jsonl");
+    let lines = [
+        r#"{"template":"kettle <num> failed badly","label":"System Notification"}"#,
+        r#"{"template":"kettle 7 failed badly","label":"Error"}"#,
+        r#"{"template":"disk here failed badly","label":"System Notification"}"#,
+        r#"{"template":"lamp declined","label":"Unclassified"}"#,
+    ];
+    fs::write(&verdicts, lines.join("\n")).unwrap();
+    let more = ["--verdicts", verdicts.to_str().unwrap(), "--c", "6"];
+    let output = train(dir.path(), &corpus(), &more);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let learnt = |bundle: &Path| {
+        let model = loaded(bundle);
+        let label = |template: &str| {
+            let example = model.examples().iter().find(|e| e.template == template)?;
+            model.labels().get(usize::from(example.label)).cloned()
+        };
+        assert_eq!(label("kettle <num> failed badly").as_deref(), Some("Error"), "the later wins");
+        assert_eq!(label("disk here failed badly").as_deref(), Some("Error"), "the CSV wins");
+        assert_eq!(label("lamp declined"), None);
+        model.examples().len()
+    };
+    let bundle = dir.path().join("bundle");
+    assert_eq!(learnt(&bundle), 129);
+    // Without a CSV it begins with what the model was trained on.
+    let again = dir.path().join("again");
+    let output = logtriage()
+        .arg("train")
+        .args(more)
+        .args([std::ffi::OsStr::new("--table"), bundle.as_os_str()])
+        .arg("-o")
+        .arg(&again)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(learnt(&again), 129);
+}

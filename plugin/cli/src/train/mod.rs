@@ -16,11 +16,11 @@ mod write;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use logtriage_engine::Threshold;
 use logtriage_engine::semantic::{
     BundleParts, ClassifierInfo, Embedder, LABEL_RULE, TABLE, Training, VOCABULARY, builtin_parts,
     is_label,
 };
+use logtriage_engine::{JournalProblem, Masker, Model, Threshold, read_journal};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
@@ -44,14 +44,20 @@ const MAX_LABELS: usize = 256;
 #[command(after_long_help = "Examples:
   logtriage train labelled.csv -o bundle/
   logtriage train a.csv b.csv --label-column severity --target-error 0.1 -o bundle/
+  logtriage train --verdicts state/verdicts.jsonl --verdicts state/verdicts.human.jsonl -o bundle/
 
 Messages become templates first; one template counts once. Everything in the report is measured on
 templates that the model did not see: by source, whole systems are held out (from 10 sources on);
 by template, single lines. Thresholds follow from the former where there is one.")]
 pub(crate) struct Args {
-    /// CSV files with a header
-    #[arg(required = true, value_name = "FILE")]
+    /// CSV files with a header; none with --verdicts: the templates that the table's model was
+    /// trained on
+    #[arg(required_unless_present = "verdicts", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Journal of verdicts whose templates are learnt as well; may be given again, and a later one
+    /// wins. Labels in the CSV files win over all of them
+    #[arg(long, value_name = "FILE")]
+    verdicts: Vec<PathBuf>,
     /// Directory of the bundle to write
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -76,12 +82,12 @@ pub(crate) struct Args {
 /// fewer than 5, an unknown column. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     check_options(args)?;
-    let data = Labelled::read(&args.files, &args.columns).map_err(sentence)?;
-    check(&data)?;
     let mut parts = match &args.table {
         Some(dir) => logtriage_files::read_parts(dir).map_err(sentence)?,
         None => builtin_parts(),
     };
+    let data = data(args, &parts)?;
+    check(&data)?;
     let embedder = Embedder::load(parts.clone()).map_err(sentence)?;
     parts.retain(|name, _| [VOCABULARY, TABLE].contains(&name.as_str()));
     let mut page = report::data(&data).map_err(sentence)?;
@@ -90,6 +96,39 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     writeln!(page, "\nwrote {}", args.output.display()).map_err(sentence)?;
     screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)
+}
+
+/// The labelled templates: of the CSV files, else of the model at hand, and of the verdicts.
+fn data(args: &Args, parts: &BundleParts) -> Result<Labelled, Failure> {
+    let mut data = if args.files.is_empty() {
+        let model = Model::load(parts.clone()).map_err(|error| {
+            Failure::other(format!("{error}; a table alone has no templates: name CSV files"))
+        })?;
+        let mut data = Labelled::empty();
+        let name = |label: u16| model.labels().get(usize::from(label)).cloned().unwrap_or_default();
+        let known =
+            model.examples().iter().map(|known| (known.template.clone(), name(known.label)));
+        data.add("model", known);
+        data
+    } else {
+        Labelled::read(&args.files, &args.columns).map_err(sentence)?
+    };
+    let mut masker = Masker::default();
+    let mut verdicts = Vec::new();
+    for path in &args.verdicts {
+        let journal = std::fs::read(path).map_err(|problem| Failure::io(path, problem))?;
+        let (read, problems) = read_journal(&journal);
+        for JournalProblem { line, message } in problems {
+            screen::tell(&format!("logtriage: {}:{line}: {message}", path.display()));
+        }
+        verdicts.extend(
+            read.into_iter().map(|verdict| {
+                (masker.mask(verdict.template.as_bytes()).to_owned(), verdict.label)
+            }),
+        );
+    }
+    data.add("verdicts", verdicts.into_iter());
+    Ok(data)
 }
 
 fn sentence(error: impl std::fmt::Display) -> Failure {

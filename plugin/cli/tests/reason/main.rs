@@ -9,3 +9,4 @@ mod modes;
 mod place;
 mod privacy;
 mod review;
+mod suggest;
