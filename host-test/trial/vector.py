@@ -125,7 +125,8 @@ def compare(way, out, bare, expected):
                 report(tally, "labelled otherwise", line, repr(expected[number]).encode())
         elif line != other:
             tally["changed"] += 1
-    print(f"    {way} against {BARE[way]}: {dict(tally)}", flush=True)
+    order = list(lines) == list(before)
+    print(f"    {way} against {BARE[way]}: {dict(tally)}, in order {order}", flush=True)
 
 
 def same_lines(path, other):
