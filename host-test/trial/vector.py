@@ -500,7 +500,7 @@ def configs(host):
               f"status {running.stop()}", flush=True)
         sidecar.stop()
         with open(running.log) as log:
-            print("".join(line[:400] for line in log if re.match(r"\S+ +(WARN|ERROR) ", line)), end="")
+            print("".join(line[:400] for line in log if re.match(r"[-0-9T:.]+Z +(WARN|ERROR) ", line)), end="")
         [os.remove(old) for old in glob.glob("dist/*/checkpoints.json")]
 
 
