@@ -125,7 +125,8 @@ def compare(way, out, bare, expected):
                 report(tally, "labelled otherwise", line, repr(expected[number]).encode())
         elif line != other:
             tally["changed"] += 1
-    print(f"    {way} against {BARE[way]}: {dict(tally)}", flush=True)
+    order = list(lines) == list(before)
+    print(f"    {way} against {BARE[way]}: {dict(tally)}, in order {order}", flush=True)
 
 
 def same_lines(path, other):
@@ -499,7 +500,7 @@ def configs(host):
               f"status {running.stop()}", flush=True)
         sidecar.stop()
         with open(running.log) as log:
-            print("".join(line[:400] for line in log if re.match(r"\S+ +(WARN|ERROR) ", line)), end="")
+            print("".join(line[:400] for line in log if re.match(r"[-0-9T:.]+Z +(WARN|ERROR) ", line)), end="")
         [os.remove(old) for old in glob.glob("dist/*/checkpoints.json")]
 
 
