@@ -95,6 +95,14 @@ impl Sidecar {
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
+
+    /// Starts `work` where its connections are, and goes on.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runtime.spawn(work)
+    }
 }
 
 fn runtime() -> std::io::Result<Runtime> {

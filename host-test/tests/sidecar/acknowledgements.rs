@@ -37,9 +37,7 @@ impl Ends {
     /// Pushes while the test goes on.
     fn push_aside(&self, message: Vec<u8>) -> tokio::task::JoinHandle<Result<(), Status>> {
         let channel = self.channel.clone();
-        self.sidecar.run(async {
-            tokio::spawn(async move { push(&channel, request(&message)).await.map(drop) })
-        })
+        self.sidecar.spawn(async move { push(&channel, request(&message)).await.map(drop) })
     }
 
     fn wait_until(&self, condition: impl Fn(&Downstream) -> bool) {

@@ -80,13 +80,10 @@ fn nothing_changes_but_our_key() {
     let any = prop_oneof![request(), bytes(), bytes()];
     check(1500, any, |labeller, request| {
         let out = labelled(labeller, &request);
-        match without_ours(&request, &out) {
-            Some((before, after)) => {
-                let same = before.encode_to_vec() == after.encode_to_vec();
-                prop_assert!(same, "{}\nto {}", shown(&request), shown(&out));
-            }
-            // Not for Vector; downstream says so.
-            None => {}
+        // What Vector cannot read, its downstream refuses.
+        if let Some((before, after)) = without_ours(&request, &out) {
+            let same = before.encode_to_vec() == after.encode_to_vec();
+            prop_assert!(same, "{}\nto {}", shown(&request), shown(&out));
         }
         Ok(())
     });
