@@ -158,7 +158,7 @@ fn the_sidecar_runs_the_command() {
 #[test]
 fn no_file_is_without_a_test() {
     let known = [
-        // Tested by `host-test/tests/fluent_bit`.
+        // `fluent-bit` and `vector` are tested under `host-test/tests`.
         "fluent-bit",
         "logtriage.toml",
         "reason",
@@ -169,6 +169,7 @@ fn no_file_is_without_a_test() {
         "sample.jsonl",
         "sample.log",
         "sample.log.expected.jsonl",
+        "vector",
     ];
     let mut files: Vec<_> = fs::read_dir(configs())
         .expect("can be read")

@@ -201,7 +201,7 @@ mod tests {
             (Value::Integer(-7), "-7"),
             (Value::Float(1.0), "1.0"),
             (Value::Float(-0.5), "-0.5"),
-            (Value::Float(1e16), "1e16"),
+            (Value::Float(65_536.25), "65536.25"),
             (Value::Boolean(false), "false"),
         ] {
             assert_eq!(text(value).as_deref(), Some(expected));
