@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use logtriage_engine::semantic::{
-    BundleError, BundleParts, EXAMPLES, Embedder, HEAD, LEXICON, MANIFEST, Scratch, TABLE,
-    VOCABULARY, WIDTH, builtin_parts,
+    BundleError, BundleParts, EXAMPLES, Embedder, FRAGMENT_LEXICON, FRAGMENTS, HEAD, LEXICON,
+    MANIFEST, Scratch, TABLE, VOCABULARY, WIDTH, builtin_parts,
 };
 use logtriage_engine::{Confidence, Model, Threshold};
 use proptest::prelude::*;
@@ -176,7 +176,7 @@ fn confidence_prints_as_json_does() {
 
 #[test]
 fn a_missing_part_is_named() {
-    for name in [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, EXAMPLES] {
+    for name in [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, FRAGMENT_LEXICON, EXAMPLES] {
         let mut parts = builtin_parts();
         parts.remove(name);
         let error = Model::load(parts).unwrap_err();
@@ -226,11 +226,14 @@ fn small() -> BundleParts {
     let head = floats(&vec![0.25; 2 * (WIDTH + 1)]);
     let mut lexicon = floats(&vec![1.0; tokens + 2]);
     lexicon.extend((0..tokens * 2).map(|at| at as u8));
+    let mut fragments = floats(&vec![1.0; FRAGMENTS + 2]);
+    fragments.extend((0..FRAGMENTS * 2).map(|at| at as u8));
     let files = [
         (VOCABULARY, b"[UNK]\nfailed\ndisk\n##s\n.\n".to_vec()),
         (TABLE, table),
         (HEAD, head),
         (LEXICON, lexicon),
+        (FRAGMENT_LEXICON, fragments),
         (EXAMPLES, b"{\"template\":\"disk failed\",\"label\":\"bad\"}\n".to_vec()),
     ];
     let files = files.map(|(name, bytes)| (name.to_owned(), Cow::Owned(bytes)));
@@ -246,7 +249,7 @@ fn small() -> BundleParts {
 }
 
 fn names() -> impl Strategy<Value = &'static str> {
-    proptest::sample::select(vec![VOCABULARY, TABLE, HEAD, LEXICON, EXAMPLES])
+    proptest::sample::select(vec![VOCABULARY, TABLE, HEAD, LEXICON, FRAGMENT_LEXICON, EXAMPLES])
 }
 
 /// Writes the manifest anew, so that only what is said in `parts` itself is wrong.

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use logtriage_engine::Model;
 use logtriage_engine::semantic::{
-    BundleParts, EXAMPLES, HEAD, LEXICON, MANIFEST, TABLE, VOCABULARY,
+    BundleParts, EXAMPLES, FRAGMENT_LEXICON, HEAD, LEXICON, MANIFEST, TABLE, VOCABULARY,
 };
 
 use crate::error::FileError;
 
 /// Every file that a bundle or a table may hold.
-const NAMES: [&str; 6] = [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, EXAMPLES];
+const NAMES: [&str; 7] = [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, FRAGMENT_LEXICON, EXAMPLES];
 
 /// Reads and checks the bundle in `directory`.
 ///

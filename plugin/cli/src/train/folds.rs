@@ -68,9 +68,9 @@ struct Fold {
 }
 
 impl Fold {
-    fn say(&self, embedder: &Embedder, sample: &Sample) -> HeldOut {
+    fn say(&self, embedder: &Embedder, features: &Features, sample: &Sample) -> HeldOut {
         let trust = embedder.trust(&sample.ids, |id| self.known[id as usize]);
-        HeldOut { logits: self.weights.logits(sample), trust }
+        HeldOut { logits: self.weights.logits(features, sample), trust }
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) fn out_of_fold(
     };
     let models = in_parallel(train)?;
     let said = |(row, &fold): (usize, &usize)| match &models[fold] {
-        Some(model) => model.say(embedder, &features.samples[row]),
+        Some(model) => model.say(embedder, features, &features.samples[row]),
         None => HeldOut { logits: vec![0.0; labels], trust: 1.0 },
     };
     Ok(folds.iter().enumerate().map(said).collect())

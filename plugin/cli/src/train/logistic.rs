@@ -21,7 +21,8 @@ const STEPS: u64 = 300;
 /// Stops when a step gains less than this for each sample.
 const GAIN: f64 = 1e-6;
 
-/// Weights: for each feature, in the order embedding, words, bias, a run of labels.
+/// Weights: for each feature, in the order embedding, words, fragments,
+/// bias, a run of labels.
 #[derive(Debug, Clone)]
 pub(super) struct Weights {
     pub(super) labels: usize,
@@ -35,11 +36,11 @@ impl Weights {
     }
 
     /// One logit for each label.
-    pub(super) fn logits(&self, sample: &Sample) -> Vec<f64> {
+    pub(super) fn logits(&self, features: &Features, sample: &Sample) -> Vec<f64> {
         let bias = self.values.len() / self.labels - 1;
         let mut logits = self.row(bias).to_vec();
         let embedding = sample.embedding.iter().copied().enumerate();
-        for (feature, value) in embedding.chain(word_features(sample)) {
+        for (feature, value) in embedding.chain(features.terms(sample)) {
             for (logit, weight) in logits.iter_mut().zip(self.row(feature)) {
                 *logit += value * weight;
             }
@@ -48,13 +49,9 @@ impl Weights {
     }
 }
 
-/// `(feature, value)` of a sample's words.
-fn word_features(sample: &Sample) -> impl Iterator<Item = (usize, f64)> + '_ {
-    sample.words.iter().map(|&(place, value)| (WIDTH + place, value))
-}
-
 /// What is minimised, over the samples of one fold.
 struct Problem<'a> {
+    features: &'a Features,
     samples: Vec<&'a Sample>,
     targets: Vec<usize>,
     /// One row for each sample.
@@ -112,6 +109,7 @@ impl<'a> Problem<'a> {
             embeddings: Array2::from_shape_vec((samples.len(), WIDTH), embeddings)?,
             class_weights: class_weights(&targets, labels),
             width: features.width(),
+            features,
             samples,
             targets,
             labels,
@@ -130,7 +128,7 @@ impl<'a> Problem<'a> {
         let mut logits = self.embeddings.dot(&dense);
         let row_of = |feature: usize| &values[feature * self.labels..][..self.labels];
         for (mut logits, sample) in logits.axis_iter_mut(Axis(0)).zip(&self.samples) {
-            for (feature, value) in word_features(sample).chain([(self.width - 1, 1.0)]) {
+            for (feature, value) in self.features.terms(sample).chain([(self.width - 1, 1.0)]) {
                 for (logit, weight) in logits.iter_mut().zip(row_of(feature)) {
                     *logit += value * weight;
                 }
@@ -173,7 +171,7 @@ impl Gradient for Problem<'_> {
         let mut dense = ArrayViewMut2::from_shape((WIDTH, self.labels), dense)?;
         dense += &self.embeddings.t().dot(&slopes);
         for (slopes, sample) in slopes.axis_iter(Axis(0)).zip(&self.samples) {
-            for (feature, value) in word_features(sample).chain([(self.width - 1, 1.0)]) {
+            for (feature, value) in self.features.terms(sample).chain([(self.width - 1, 1.0)]) {
                 let sums = &mut gradient[feature * self.labels..][..self.labels];
                 for (sum, slope) in sums.iter_mut().zip(slopes) {
                     *sum += value * slope;

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use logtriage_engine::semantic::{
-    BundleParts, ClassifierInfo, EXAMPLES, HEAD, LEXICON, TableInfo, WIDTH, digest, seal,
+    BundleParts, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON, FRAGMENTS, HEAD, LEXICON, TableInfo,
+    WIDTH, digest, seal,
 };
 use serde_json::json;
 
-use super::features::{EMBEDDING_SCALE, Features};
+use super::features::{EMBEDDING_SCALE, FRAGMENT_SCALE, Features};
 use super::logistic::Weights;
 use crate::labelled::Labelled;
 
@@ -20,8 +21,14 @@ pub(super) fn bundle(
     features: &Features,
     data: &Labelled,
 ) -> BundleParts {
-    let written =
-        [(HEAD, head(weights)), (LEXICON, lexicon(weights, features)), (EXAMPLES, examples(data))];
+    let words = features.tokens.iter().enumerate().map(|(place, &id)| (id as usize, WIDTH + place));
+    let fragments = (0..FRAGMENTS).map(|place| (place, features.first_fragment() + place));
+    let written = [
+        (HEAD, head(weights)),
+        (LEXICON, lexicon(weights, &features.values, 1.0, words)),
+        (FRAGMENT_LEXICON, lexicon(weights, &features.fragment_values, FRAGMENT_SCALE, fragments)),
+        (EXAMPLES, examples(data)),
+    ];
     parts.extend(written.map(|(name, bytes)| (name.to_owned(), Cow::Owned(bytes))));
     seal(table, Some(info), parts)
 }
@@ -35,24 +42,30 @@ fn head(weights: &Weights) -> Vec<u8> {
     all.flat_map(|value| (value as f32).to_le_bytes()).collect()
 }
 
-/// Values, scales, then a run of labels for each token of the vocabulary in 8 bits.
-fn lexicon(weights: &Weights, features: &Features) -> Vec<u8> {
-    let rows = |place: usize| weights.row(WIDTH + place);
+/// Values, scales, then a run of labels for each term in 8 bits. `rows` says which feature the
+/// weights of a term are, and `factor` what its values were multiplied by in training.
+fn lexicon(
+    weights: &Weights,
+    values: &[f32],
+    factor: f64,
+    rows: impl Iterator<Item = (usize, usize)> + Clone,
+) -> Vec<u8> {
     let mut scales = vec![0.0_f32; weights.labels];
-    for place in 0..features.tokens.len() {
-        for (scale, weight) in scales.iter_mut().zip(rows(place)) {
-            *scale = scale.max((weight.abs() / 127.0) as f32);
+    for (_, feature) in rows.clone() {
+        for (scale, weight) in scales.iter_mut().zip(weights.row(feature)) {
+            *scale = scale.max((weight.abs() * factor / 127.0) as f32);
         }
     }
-    let mut levels = vec![0_u8; features.values.len() * weights.labels];
-    for (place, &token) in features.tokens.iter().enumerate() {
-        let out = &mut levels[token as usize * weights.labels..][..weights.labels];
-        for ((level, weight), &scale) in out.iter_mut().zip(rows(place)).zip(&scales) {
-            let steps = if scale > 0.0 { (weight / f64::from(scale)).round() } else { 0.0 };
+    let mut levels = vec![0_u8; values.len() * weights.labels];
+    for (term, feature) in rows {
+        let out = &mut levels[term * weights.labels..][..weights.labels];
+        for ((level, weight), &scale) in out.iter_mut().zip(weights.row(feature)).zip(&scales) {
+            let steps =
+                if scale > 0.0 { (weight * factor / f64::from(scale)).round() } else { 0.0 };
             *level = steps.clamp(-127.0, 127.0) as i8 as u8;
         }
     }
-    let numbers = features.values.iter().chain(&scales);
+    let numbers = values.iter().chain(&scales);
     numbers.flat_map(|value| value.to_le_bytes()).chain(levels).collect()
 }
 

@@ -7,6 +7,7 @@
 //! | `table.bin` | tokens × 256 i8, tokens × f32 scales, tokens × f32 weights |
 //! | `head.bin` | labels × f32 bias, 256 × labels × f32 weights |
 //! | `lexicon.bin` | tokens × f32 values, labels × f32 scales, tokens × labels × i8 weights |
+//! | `fragments.bin` | 32,768 × f32 values, labels × f32 scales, 32,768 × labels × i8 weights |
 //! | `examples.jsonl` | the labelled templates it was trained on, `{"template","label"}` per line |
 //!
 //! Floats are little-endian. A *table* is a bundle of `manifest.json`, `vocab.txt` and `table.bin`
@@ -34,6 +35,8 @@ pub const TABLE: &str = "table.bin";
 pub const HEAD: &str = "head.bin";
 /// File name of the regression's weights over single tokens.
 pub const LEXICON: &str = "lexicon.bin";
+/// File name of the regression's weights over fragments of words.
+pub const FRAGMENT_LEXICON: &str = "fragments.bin";
 /// File name of the labelled templates.
 pub const EXAMPLES: &str = "examples.jsonl";
 

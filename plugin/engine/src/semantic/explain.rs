@@ -1,5 +1,8 @@
 //! Why a template got its label: every label's probability, and each token's part in the best.
 
+use std::ops::Range;
+
+use super::fragments::LENGTH;
 use super::model::{Model, Scratch};
 
 /// What a model thinks of a template, for people to read.
@@ -9,7 +12,8 @@ pub struct Explanation {
     pub labels: Vec<(u16, f64)>,
     /// Each token's part in the best label's logit, the strongest first, by absolute size.
     pub tokens: Vec<TokenShare>,
-    /// The part that no token has: what the best label's logit is for an empty text.
+    /// The part that no token has: what the best label's logit is for an empty text, and what
+    /// fragments of words say that no tokens make up.
     pub bias: f64,
     /// The best label's logit: the bias and all the tokens' parts, up to rounding.
     pub logit: f64,
@@ -36,15 +40,17 @@ impl Model {
             (0..).zip(scratch.probabilities.iter().copied()).collect();
         labels.sort_by(|a, b| b.1.total_cmp(&a.1));
         let best = labels.first().map_or(0, |&(label, _)| usize::from(label));
+        let (tokens, rest) = self.shares(&scratch, factor, best);
         Explanation {
             labels,
-            tokens: self.shares(&scratch, factor, best),
-            bias: f64::from(self.head.bias(best)),
+            tokens,
+            bias: f64::from(self.head.bias(best)) + rest,
             logit: scratch.logits.get(best).map_or(0.0, |&logit| f64::from(logit)),
         }
     }
 
-    fn shares(&self, scratch: &Scratch, factor: f32, label: usize) -> Vec<TokenShare> {
+    /// Each token's part, the strongest first, and what is left.
+    fn shares(&self, scratch: &Scratch, factor: f32, label: usize) -> (Vec<TokenShare>, f64) {
         let ids = &scratch.ids;
         let means = self.embedder.table.contributions(ids, factor, &self.head, label);
         let mut shares: Vec<TokenShare> = means
@@ -62,7 +68,52 @@ impl Model {
                 share.share += part / count;
             }
         }
+        let rest = self.share_out_fragments(scratch, label, &mut shares);
         shares.sort_by(|a, b| b.share.abs().total_cmp(&a.share.abs()));
-        shares
+        (shares, rest)
     }
+
+    /// Adds each fragment's part to the tokens it overlaps, byte by byte; returns that of fragments
+    /// that overlap none.
+    fn share_out_fragments(
+        &self,
+        scratch: &Scratch,
+        label: usize,
+        shares: &mut [TokenShare],
+    ) -> f64 {
+        let spans = spans(&scratch.normal, shares);
+        let mut rest = 0.0;
+        let parts = self.fragments.contributions(&scratch.fragments, label);
+        for (start, (_, part)) in parts.enumerate() {
+            let overlaps: Vec<usize> =
+                spans.iter().map(|span| overlap(span, &(start..start + LENGTH))).collect();
+            let total: usize = overlaps.iter().sum();
+            if total == 0 {
+                rest += part;
+                continue;
+            }
+            for (share, &overlap) in shares.iter_mut().zip(&overlaps) {
+                share.share += part * overlap as f64 / total as f64;
+            }
+        }
+        rest
+    }
+}
+
+/// Where each token stands in the normalised text; nowhere if a word is unknown.
+fn spans(normal: &str, tokens: &[TokenShare]) -> Vec<Range<usize>> {
+    let mut at = 0;
+    let span = |TokenShare { token, .. }: &TokenShare| {
+        let text = token.strip_prefix("##").filter(|rest| !rest.is_empty()).unwrap_or(token);
+        let found = normal.get(at..).and_then(|rest| rest.find(text));
+        let start = found.map_or(at, |offset| at + offset);
+        let end = found.map_or(at, |_| start + text.len());
+        at = end;
+        start..end
+    };
+    tokens.iter().map(span).collect()
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> usize {
+    a.end.min(b.end).saturating_sub(a.start.max(b.start))
 }

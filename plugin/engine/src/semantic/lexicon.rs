@@ -4,62 +4,63 @@
 //! weight per token and label, beside the embedding, brings that back, as in a bag-of-words
 //! classifier: the text is the set of its tokens, each of the value `ln((1 + N) / (1 + n)) + 1`
 //! with n of the N training templates holding it (inverse document frequency, Spärck Jones 1972,
-//! smoothed), the whole of length 1.
+//! smoothed), the whole of length 1. A second lexicon does the same for `fragments.rs`.
 
 use std::borrow::Cow;
 
 use super::embedding::floats_within;
 
-/// A value for every token, a signed byte for every token and label, a scale for every label.
+/// A value for every term, a signed byte for every term and label, a scale for every label. Terms are
+/// tokens, or places of fragments.
 #[derive(Debug)]
 pub(crate) struct Lexicon {
-    /// What `lexicon.bin` holds; the weights are read from here.
+    /// The part of the bundle; the weights are read from here.
     bytes: Cow<'static, [u8]>,
     values: Vec<f32>,
     scales: Vec<f32>,
-    /// Between the value of a token of one training template and that of a token of none.
+    /// Between the value of a term of one training template and that of a term of none.
     unseen: f32,
 }
 
 impl Lexicon {
-    /// Bytes of `lexicon.bin`.
-    pub(crate) fn size(tokens: usize, labels: usize) -> usize {
-        4 * (tokens + labels) + tokens * labels
+    /// Bytes of the part.
+    pub(crate) fn size(terms: usize, labels: usize) -> usize {
+        4 * (terms + labels) + terms * labels
     }
 
-    /// Reads `lexicon.bin`: the value of each token (f32 LE, 0 to 100), the scale of each label
-    /// (f32 LE, 0 to 1e4), then for each token the weight of each label (i8).
+    /// Reads the part: the value of each term (f32 LE, 0 to 100), the scale of each label (f32 LE,
+    /// 0 to 1e4), then for each term the weight of each label (i8).
     pub(crate) fn parse(
         bytes: Cow<'static, [u8]>,
-        tokens: usize,
+        terms: usize,
         labels: usize,
         templates: usize,
     ) -> Result<Self, String> {
-        let numbers = bytes.get(..4 * (tokens + labels)).ok_or("is too short")?;
-        let (values, scales) = numbers.split_at_checked(4 * tokens).ok_or("is too short")?;
+        let numbers = bytes.get(..4 * (terms + labels)).ok_or("is too short")?;
+        let (values, scales) = numbers.split_at_checked(4 * terms).ok_or("is too short")?;
         let values = floats_within(values, 100.0, "value")?;
         let scales = floats_within(scales, 1e4, "scale")?;
         let unseen = libm::log(1.0 + templates as f64) + 1.0 - 0.3;
         Ok(Self { bytes, values, scales, unseen: unseen as f32 })
     }
 
-    fn row(&self, token: u32) -> &[u8] {
+    fn row(&self, term: u32) -> &[u8] {
         let labels = self.scales.len();
-        let start = 4 * (self.values.len() + labels) + token as usize * labels;
+        let start = 4 * (self.values.len() + labels) + term as usize * labels;
         self.bytes.get(start..start + labels).unwrap_or_default()
     }
 
-    /// Fills `words` with the distinct tokens of a text, ascending, each with its value.
-    pub(crate) fn words(&self, ids: &[u32], words: &mut Words) {
-        words.collect(ids, &self.values);
+    /// The value of each term.
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
     }
 
-    /// Adds what a set of words says to the logit of each label.
-    pub(crate) fn add(&self, words: &Words, logits: &mut [f32], sums: &mut Vec<f32>) {
+    /// Adds what `terms` say to the logit of each label.
+    pub(crate) fn add(&self, terms: &Terms, logits: &mut [f32], sums: &mut Vec<f32>) {
         sums.clear();
         sums.resize(logits.len(), 0.0);
-        for &(token, value) in &words.values {
-            for (sum, &byte) in sums.iter_mut().zip(self.row(token)) {
+        for &(term, value) in &terms.values {
+            for (sum, &byte) in sums.iter_mut().zip(self.row(term)) {
                 *sum += value * f32::from(byte as i8);
             }
         }
@@ -68,39 +69,53 @@ impl Lexicon {
         }
     }
 
-    /// Whether a token was in the training data.
-    pub(crate) fn knows(&self, token: u32) -> bool {
-        self.values.get(token as usize).is_some_and(|value| *value < self.unseen)
+    /// Whether a term was in the training data.
+    pub(crate) fn knows(&self, term: u32) -> bool {
+        self.values.get(term as usize).is_some_and(|value| *value < self.unseen)
     }
 
-    /// What each word adds to the logit of `label`, in the order of the words.
+    /// What each term adds to the logit of `label`, in the order of the terms.
     pub(crate) fn contributions<'a>(
         &'a self,
-        words: &'a Words,
+        terms: &'a Terms,
         label: usize,
     ) -> impl Iterator<Item = (u32, f64)> + 'a {
         let scale = self.scales.get(label).copied().unwrap_or_default();
-        words.values.iter().map(move |&(token, value)| {
-            let weight = self.row(token).get(label).map_or(0, |&byte| byte as i8);
-            (token, f64::from(weight) * f64::from(value) * f64::from(scale))
+        terms.values.iter().map(move |&(term, value)| {
+            let weight = self.row(term).get(label).map_or(0, |&byte| byte as i8);
+            (term, f64::from(weight) * f64::from(value) * f64::from(scale))
         })
     }
 }
 
-/// The distinct tokens of a text, ascending, each with its value; together of length 1.
+/// Terms of a text, each with its value; together of length 1.
 #[derive(Clone, Debug, Default)]
-pub struct Words {
+pub struct Terms {
     values: Vec<(u32, f32)>,
 }
 
-impl Words {
-    /// Takes in the tokens of a text; `values` holds the value of each token of the vocabulary.
-    pub fn collect(&mut self, ids: &[u32], values: &[f32]) {
-        let value = |id: u32| values.get(id as usize).copied().unwrap_or_default();
+impl Terms {
+    /// Takes in each term once, ascending; `values` holds the value of every term there is.
+    pub fn collect_set(&mut self, terms: impl Iterator<Item = u32>, values: &[f32]) {
+        self.take(terms, values);
+        self.values.sort_unstable_by_key(|&(term, _)| term);
+        self.values.dedup_by_key(|&mut (term, _)| term);
+        self.normalise();
+    }
+
+    /// Takes in each term as often as it comes, in its order.
+    pub fn collect_all(&mut self, terms: impl Iterator<Item = u32>, values: &[f32]) {
+        self.take(terms, values);
+        self.normalise();
+    }
+
+    fn take(&mut self, terms: impl Iterator<Item = u32>, values: &[f32]) {
+        let value = |term: u32| values.get(term as usize).copied().unwrap_or_default();
         self.values.clear();
-        self.values.extend(ids.iter().map(|&id| (id, value(id))));
-        self.values.sort_unstable_by_key(|&(token, _)| token);
-        self.values.dedup_by_key(|&mut (token, _)| token);
+        self.values.extend(terms.map(|term| (term, value(term))));
+    }
+
+    fn normalise(&mut self) {
         let mut square = 0.0_f32;
         for &(_, value) in &self.values {
             square += value * value;
@@ -114,7 +129,7 @@ impl Words {
         }
     }
 
-    /// `(token, value)`, ascending by token.
+    /// `(term, value)`.
     pub fn values(&self) -> &[(u32, f32)] {
         &self.values
     }

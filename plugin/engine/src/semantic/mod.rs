@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! template ──► WordPiece ids ──► weighted mean of table rows ──► 256 numbers ─┐
-//!                      └───────► set of tokens ──► lexicon ───────────────────┤
+//!    │                 └───────► set of tokens ──► lexicon ───────────────────┤
+//!    └──► fragments of four letters ──► lexicon ──────────────────────────────┤
 //!                     label, confidence ◄── trust ◄── softmax ◄── temperature ◄── logits ┘
 //! ```
-//! The logits are linear in the tokens, so that an explanation is exact. Trust shrinks what is said
+//! The logits are linear in tokens and fragments, so that an explanation is exact. Trust shrinks what is said
 //! of a text in words that training never had. It costs a few
 //! microseconds and allocates nothing once its [`Scratch`] has grown.
 
@@ -14,6 +15,7 @@ mod confidence;
 mod embedding;
 mod examples;
 mod explain;
+mod fragments;
 mod head;
 mod lexicon;
 mod model;
@@ -21,14 +23,15 @@ mod trust;
 mod wordpiece;
 
 pub use bundle::{
-    BundleError, BundleParts, ClassifierInfo, EXAMPLES, FORMAT, HEAD, LABEL_RULE, LEXICON,
-    MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training, VOCABULARY, digest,
+    BundleError, BundleParts, ClassifierInfo, EXAMPLES, FORMAT, FRAGMENT_LEXICON, HEAD, LABEL_RULE,
+    LEXICON, MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training, VOCABULARY, digest,
     is_label, seal,
 };
 pub use confidence::{Confidence, Threshold};
 pub use embedding::WIDTH;
 pub use examples::{Example, ExampleIndex, Neighbour};
 pub use explain::{Explanation, TokenShare};
-pub use lexicon::Words;
+pub use fragments::FRAGMENTS;
+pub use lexicon::Terms;
 pub use model::{Embedder, Model, Prediction, Scratch, builtin_parts};
 pub use trust::shrink;

@@ -1,14 +1,15 @@
 //! The model: from a template to a label with a calibrated confidence.
 
 use super::bundle::{
-    Bundle, BundleError, BundleParts, Checksums, ClassifierInfo, EXAMPLES, HEAD, LEXICON, MANIFEST,
-    TABLE, TableInfo, VOCABULARY,
+    Bundle, BundleError, BundleParts, Checksums, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON, HEAD,
+    LEXICON, MANIFEST, TABLE, TableInfo, VOCABULARY,
 };
 use super::confidence::{Confidence, Threshold};
 use super::embedding::{Table, Vector, WIDTH};
 use super::examples::Examples;
+use super::fragments::{FRAGMENTS, fragments};
 use super::head::Head;
-use super::lexicon::{Lexicon, Words};
+use super::lexicon::{Lexicon, Terms};
 use super::trust::shrink;
 use super::wordpiece::WordPiece;
 
@@ -18,7 +19,8 @@ pub struct Scratch {
     pub(super) normal: String,
     pub(super) ids: Vec<u32>,
     pub(super) embedding: Box<Vector>,
-    pub(super) words: Words,
+    pub(super) words: Terms,
+    pub(super) fragments: Terms,
     pub(super) logits: Vec<f32>,
     sums: Vec<f32>,
     pub(super) probabilities: Vec<f64>,
@@ -30,7 +32,8 @@ impl Default for Scratch {
             normal: String::new(),
             ids: Vec::new(),
             embedding: Box::new([0.0; WIDTH]),
-            words: Words::default(),
+            words: Terms::default(),
+            fragments: Terms::default(),
             logits: Vec::new(),
             sums: Vec::new(),
             probabilities: Vec::new(),
@@ -112,6 +115,12 @@ impl Embedder {
         &scratch.ids
     }
 
+    /// The places of the fragments of `text`, after [`Embedder::tokens`], [`Embedder::embed`] or
+    /// [`Model::predict`] of it has left its normal form in `scratch`.
+    pub fn fragments<'a>(&self, scratch: &'a Scratch) -> impl Iterator<Item = u32> + 'a {
+        fragments(&scratch.normal)
+    }
+
     /// The text of a token; empty for an unknown id.
     pub fn token(&self, id: u32) -> &str {
         self.wordpiece.token(id)
@@ -140,6 +149,7 @@ pub struct Model {
     pub(super) embedder: Embedder,
     pub(super) head: Head,
     pub(super) lexicon: Lexicon,
+    pub(super) fragments: Lexicon,
     pub(super) info: ClassifierInfo,
     pub(super) examples: Examples,
 }
@@ -173,11 +183,15 @@ impl Model {
         let (tokens, labels) = (embedder.info.tokens, info.labels.len());
         let head = Head::parse(&bundle.sized(HEAD, Head::size(labels))?, labels, info.temperature)
             .map_err(|reason| BundleError::malformed(HEAD, reason))?;
-        let lexicon = bundle.sized(LEXICON, Lexicon::size(tokens, labels))?;
-        let lexicon = Lexicon::parse(lexicon, tokens, labels, info.training.templates)
-            .map_err(|reason| BundleError::malformed(LEXICON, reason))?;
+        let mut lexicon = |part: &str, terms: usize| {
+            let bytes = bundle.sized(part, Lexicon::size(terms, labels))?;
+            Lexicon::parse(bytes, terms, labels, info.training.templates)
+                .map_err(|reason| BundleError::malformed(part, reason))
+        };
+        let (lexicon, fragments) =
+            (lexicon(LEXICON, tokens)?, lexicon(FRAGMENT_LEXICON, FRAGMENTS)?);
         let examples = Examples::unread(bundle.part(EXAMPLES)?);
-        Ok(Self { embedder, head, lexicon, info, examples })
+        Ok(Self { embedder, head, lexicon, fragments, info, examples })
     }
 
     /// Names of the labels; their position is the number of the label.
@@ -218,8 +232,10 @@ impl Model {
     pub(super) fn score(&self, template: &str, scratch: &mut Scratch) -> f32 {
         let factor = self.embedder.fill(template, scratch);
         self.head.logits(&scratch.embedding, &mut scratch.logits);
-        self.lexicon.words(&scratch.ids, &mut scratch.words);
+        scratch.words.collect_set(scratch.ids.iter().copied(), self.lexicon.values());
         self.lexicon.add(&scratch.words, &mut scratch.logits, &mut scratch.sums);
+        scratch.fragments.collect_all(fragments(&scratch.normal), self.fragments.values());
+        self.fragments.add(&scratch.fragments, &mut scratch.logits, &mut scratch.sums);
         factor
     }
 
@@ -242,6 +258,7 @@ pub fn builtin_parts() -> BundleParts {
         "table.bin",
         "head.bin",
         "lexicon.bin",
+        "fragments.bin",
         "examples.jsonl"
     ];
     parts.map(|(name, bytes)| (name.to_owned(), bytes.into())).into()
