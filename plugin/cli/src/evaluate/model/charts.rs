@@ -17,18 +17,20 @@ const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(230, 159, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 const GREY: RGBColor = RGBColor(150, 150, 150);
 
-/// Axes from 0 to 1.
+/// Axes from 0 on, to 1 across.
 pub(super) struct Axes {
     pub(super) across: &'static str,
     pub(super) up: &'static str,
+    /// Where the axis up ends.
+    pub(super) top: f64,
     /// A line where both are equal.
     pub(super) diagonal: bool,
 }
 
-/// A named line of points from 0 to 1.
+/// A named line of points within the axes.
 pub(super) type Series = (String, Vec<(f64, f64)>);
 
-/// Lines with a legend.
+/// Lines, with a legend if there are several.
 pub(super) fn lines(title: &str, axes: &Axes, series: &[Series]) -> Result<String, Failure> {
     let mut svg = String::new();
     draw_lines(&mut svg, title, axes, series).map_err(sentence)?;
@@ -48,7 +50,7 @@ fn draw_lines(
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(52)
-        .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
+        .build_cartesian_2d(0.0..1.0, 0.0..axes.top)?;
     chart
         .configure_mesh()
         .x_desc(axes.across)
@@ -68,13 +70,15 @@ fn draw_lines(
             .label(name.as_str())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE)
-        .border_style(GREY)
-        .label_font(("sans-serif", 14))
-        .draw()?;
+    if series.len() > 1 {
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .background_style(WHITE)
+            .border_style(GREY)
+            .label_font(("sans-serif", 14))
+            .draw()?;
+    }
     area.present()?;
     Ok(())
 }
@@ -137,7 +141,7 @@ mod tests {
     #[test]
     fn charts_are_well_formed_whatever_the_names() {
         let hostile = "a<script>&\"'</script>".to_owned();
-        let axes = Axes { across: "x", up: "y", diagonal: true };
+        let axes = Axes { across: "x", up: "y", top: 1.0, diagonal: true };
         let series = [(hostile.clone(), vec![(0.0, 0.5), (1.0, 0.25)]), ("b".to_owned(), vec![])];
         let svg = lines("<&>", &axes, &series).unwrap();
         let texts = |document: &roxmltree::Document<'_>| -> String {

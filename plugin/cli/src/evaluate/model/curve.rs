@@ -100,7 +100,12 @@ fn show(
     let point =
         |(share, (confusion, _)): &(f64, (&Confusion, &Resamples))| (*share, confusion.macro_f1());
     let points = steps.iter().map(point).collect();
-    let axes = charts::Axes { across: "share of the templates", up: "macro-F1", diagonal: false };
+    let axes = charts::Axes {
+        across: "share of the templates",
+        up: "macro-F1",
+        top: 1.0,
+        diagonal: false,
+    };
     let svg = charts::lines("Learning curve", &axes, &[(whole.name.to_owned(), points)])?;
     report.chart("learning-curve", "Learning curve", svg);
     Ok(())

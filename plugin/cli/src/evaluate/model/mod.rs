@@ -47,7 +47,7 @@ Examples:
   logtriage evaluate model tickets.csv --teacher model.onnx --tokenizer tokenizer.json
 
 Baselines, where they apply: TF-IDF and a sentence transformer, each under logistic regression with
-the best C of three (ours has one C only); the built-in rules alone; a grep for fail|error. Intervals
+the best of four C (ours has one); the built-in rules alone; a grep for fail|error. Intervals
 are of 95%, by a bootstrap over systems or templates with a fixed seed: two runs print the same.")]
 pub(super) struct Args {
     /// CSV files with a header
@@ -59,7 +59,8 @@ pub(super) struct Args {
     /// Also measure models of 12.5, 25 and 50% of the training templates: what would more bring?
     #[arg(long)]
     learning_curve: bool,
-    /// Folds, 2 to 1000; as many as there are systems leaves out each alone
+    /// Folds of whole systems, 2 to 1000; as many as there are systems leaves out each alone.
+    /// Templates have 10 at most
     #[arg(long, default_value_t = train::folds::FOLDS, value_name = "N")]
     folds: usize,
     /// Inverse strength of regularisation; the default is the built-in model's

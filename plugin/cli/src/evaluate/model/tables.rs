@@ -99,7 +99,7 @@ fn drawn(data: &Labelled, split: &Split) -> &'static str {
 /// Every contestant in a row.
 fn ranking(data: &Labelled, trial: &Trial) -> Table {
     let routine = routine(data);
-    let mut head = vec!["model", "accuracy", "macro-F1", "beside this model"];
+    let mut head = vec!["model", "accuracy", "macro-F1", "minus this model's"];
     head.extend(routine.as_ref().map(|_| "routine or not"));
     head.extend(["answered", "calibration error", "C"]);
     let mut table = Table::new(head);
@@ -238,19 +238,20 @@ fn draw(
     let Some((ours, _)) = trial.ours() else { return Ok(()) };
     let filled = scores.bins.iter().filter(|bin| bin.count > 0);
     let points = filled.map(|bin| (bin.confidence, bin.accuracy)).collect();
-    let axes = charts::Axes { across: "confidence", up: "accuracy", diagonal: true };
+    let axes = charts::Axes { across: "confidence", up: "accuracy", top: 1.0, diagonal: true };
     let title = format!("Reliability, by {name}");
     let svg = charts::lines(&title, &axes, &[(ours.name.to_owned(), points)])?;
     report.chart(&format!("reliability-{name}"), &title, svg);
 
-    let series: Vec<_> = curves(trial)
-        .into_iter()
-        .map(|(name, points)| {
-            let points = points.iter().map(|point| (point.coverage, point.risk));
-            (name.to_owned(), points.collect())
-        })
-        .collect();
-    let axes = charts::Axes { across: "coverage", up: "error", diagonal: false };
+    let curves = curves(trial);
+    let risks = curves.iter().flat_map(|(_, points)| points.iter().map(|point| point.risk));
+    let top = (risks.fold(0.1_f64, f64::max) * 10.0).ceil() / 10.0;
+    let line = |(name, points): &(&str, Vec<Point>)| {
+        let points = points.iter().map(|point| (point.coverage, point.risk));
+        (name.to_string(), points.collect())
+    };
+    let series: Vec<charts::Series> = curves.iter().map(line).collect();
+    let axes = charts::Axes { across: "coverage", up: "error", top, diagonal: false };
     let title = format!("Risk and coverage, by {name}");
     let svg = charts::lines(&title, &axes, &series)?;
     report.chart(&format!("risk-coverage-{name}"), &title, svg);

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::labelled::Labelled;
 use crate::train::calibrate::{self, Answer, HeldOut};
 use crate::train::confusion::Confusion;
-use crate::train::folds::{self, By, Task};
+use crate::train::folds::{self, By, FOLDS, Task};
 use crate::train::sentence;
 
 /// What is held out together.
@@ -26,7 +26,7 @@ impl Split {
     pub(super) fn all(data: &Labelled, folds: usize) -> Vec<Self> {
         let by_template = Self {
             by: By::Template,
-            folds: folds::by_template(&targets(data), data.labels.len(), folds),
+            folds: folds::by_template(&targets(data), data.labels.len(), folds.min(FOLDS)),
             units: (0..data.rows.len()).collect(),
         };
         if data.sources.len() < 2 {
