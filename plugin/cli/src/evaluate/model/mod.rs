@@ -63,7 +63,7 @@ pub(super) struct Args {
     /// Templates have 10 at most
     #[arg(long, default_value_t = train::folds::FOLDS, value_name = "N")]
     folds: usize,
-    /// Inverse strength of regularisation; the default is the built-in model's
+    /// Inverse strength of regularisation, as `train` prints it; the default is the built-in model's
     #[arg(long, default_value_t = 12.0, value_name = "C")]
     c: f64,
     /// Highest share of wrong answers that thresholds are chosen for, above 0, below 1

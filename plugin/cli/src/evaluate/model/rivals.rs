@@ -1,7 +1,8 @@
 //! What is there already: a grep, rules, a sentence transformer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use cpu_time::ThreadTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtriage_engine::{DEFAULT_LABELS, Labels, RuleScratch, Rules};
 
@@ -23,7 +24,8 @@ pub(super) fn grep(data: &Labelled) -> Option<Vec<Option<usize>>> {
     Some(said.collect())
 }
 
-/// The first built-in rule that matches a template's first message; no answer where none does.
+/// The first built-in rule that matches a template's first message; no answer where none does, or
+/// its label is none of these.
 /// Nothing, where no label is one that the rules give.
 pub(super) fn rules(data: &Labelled) -> Result<Option<Vec<Option<usize>>>, Failure> {
     let labels = Labels::new(DEFAULT_LABELS.map(|(name, _)| name));
@@ -41,7 +43,7 @@ pub(super) fn rules(data: &Labelled) -> Result<Option<Vec<Option<usize>>>, Failu
     Ok(Some(said.collect()))
 }
 
-/// The transformer's embedding of each template, and what one takes.
+/// The transformer's embedding of each template, and the time of this core that one takes.
 pub(super) fn embed(
     teacher: &mut Teacher,
     data: &Labelled,
@@ -49,7 +51,7 @@ pub(super) fn embed(
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} embeddings, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(data.rows.len() as u64).with_style(style);
-    let start = Instant::now();
+    let start = ThreadTime::now();
     let mut embeddings = Vec::with_capacity(data.rows.len());
     for row in &data.rows {
         embeddings.push(teacher.embed(&row.template).map_err(sentence)?);

@@ -60,7 +60,7 @@ fn line(data: &Labelled, suspect: &Suspect) -> Option<Vec<String>> {
         data.labels.get(label).map(|name| format!("{name} {probability:.2}"))
     };
     Some(vec![
-        row.place.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+        row.place.as_ref().map_or_else(String::new, |place| one_line(&place.to_string(), LONGEST)),
         name(row.label, suspect.given)?,
         name(suspect.suggested, suspect.probability)?,
         one_line(&row.template, LONGEST),

@@ -50,6 +50,15 @@ pub(super) fn trial(
 ) -> Result<(), Failure> {
     report.heading(title(data, split));
     report.text(drawn(data, split));
+    if trial.said.iter().any(|said| said.confusion.answered() < 1.0) {
+        report.text("where there is no answer it counts as a wrong one");
+    }
+    if routine(data).is_some() {
+        report.text(format!(
+            "routine or not: balanced accuracy between {} and the rest",
+            ROUTINE.join(", ")
+        ));
+    }
     report.table(ranking(data, trial));
     let Some((ours, sure)) = trial.ours() else { return Ok(()) };
     let name = split.by.name();
@@ -64,7 +73,7 @@ pub(super) fn trial(
     report.heading(format!("Reliability, by {name}"));
     let error = scores.calibration_error;
     report.text(format!(
-        "expected calibration error {error:.4} at temperature {:.4}",
+        "expected calibration error {error:.4}; temperature {:.4}, chosen on the first way to hold out",
         sure.temperature
     ));
     report.table(reliability(&scores.bins));
