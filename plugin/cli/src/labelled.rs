@@ -62,6 +62,25 @@ pub(crate) struct Row {
     pub label: usize,
     /// Number of the first source that had it in [`Labelled::sources`].
     pub source: usize,
+    /// The first message with this template and label; the template itself, if there is none.
+    pub message: String,
+    /// Where that message stands; none for what came from no file.
+    pub place: Option<Place>,
+}
+
+/// A row of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The file as it was named.
+    pub file: String,
+    /// Its line, from 1 on, the header's.
+    pub line: u64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
 }
 
 /// Distinct templates, in the order in which they first came.
@@ -84,7 +103,23 @@ pub(crate) struct Labelled {
 struct Seen {
     template: String,
     source: String,
-    votes: BTreeMap<String, usize>,
+    votes: BTreeMap<String, Votes>,
+}
+
+/// The messages of one template and label.
+struct Votes {
+    count: usize,
+    message: String,
+    place: Place,
+}
+
+/// One row, as it is read.
+struct Cells<'a> {
+    template: &'a str,
+    message: &'a str,
+    source: &'a str,
+    label: &'a str,
+    place: Place,
 }
 
 impl Labelled {
@@ -96,14 +131,17 @@ impl Labelled {
         let mut seen: Vec<Seen> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut messages = 0;
-        each_message(paths, columns, true, |template, source, label| {
+        each_message(paths, columns, true, |row| {
             messages += 1;
-            let place = *places.entry(template.to_owned()).or_insert_with(|| {
+            let template = row.template.to_owned();
+            let at = *places.entry(template.clone()).or_insert_with(|| {
                 let votes = BTreeMap::new();
-                seen.push(Seen { template: template.to_owned(), source: source.to_owned(), votes });
+                seen.push(Seen { template, source: row.source.to_owned(), votes });
                 seen.len() - 1
             });
-            *seen[place].votes.entry(label.to_owned()).or_default() += 1;
+            let votes = seen[at].votes.entry(row.label.to_owned());
+            let first = || Votes { count: 0, message: row.message.to_owned(), place: row.place };
+            votes.or_insert_with(first).count += 1;
         })?;
         Ok(Self::settle(seen, messages))
     }
@@ -118,12 +156,17 @@ impl Labelled {
     ) -> Result<Vec<String>, DataError> {
         let mut known = std::collections::HashSet::new();
         let mut templates = Vec::new();
-        each_message(paths, columns, false, |template, _, _| {
-            if known.insert(template.to_owned()) {
-                templates.push(template.to_owned());
+        each_message(paths, columns, false, |row| {
+            if known.insert(row.template.to_owned()) {
+                templates.push(row.template.to_owned());
             }
         })?;
         Ok(templates)
+    }
+
+    /// The source of each template: what evaluation holds out together.
+    pub(crate) fn groups(&self) -> Vec<usize> {
+        self.rows.iter().map(|row| row.source).collect()
     }
 
     /// No template at all: what [`Self::add`] begins with where there are no files.
@@ -134,36 +177,37 @@ impl Labelled {
     /// Adds templates with their labels as the messages of one source. Those that are there already
     /// keep their label; of two new ones that are the same, the later wins.
     pub(crate) fn add(&mut self, source: &str, new: impl Iterator<Item = (String, String)>) {
-        let mut rows: Vec<(String, String, String)> = self
-            .rows
-            .iter()
+        let name = |names: &[String], at: usize| names.get(at).cloned().unwrap_or_default();
+        let mut rows: Vec<(Row, String, String)> = std::mem::take(&mut self.rows)
+            .into_iter()
             .map(|row| {
-                let name = |names: &[String], at: usize| names.get(at).cloned().unwrap_or_default();
-                let (label, source) =
-                    (name(&self.labels, row.label), name(&self.sources, row.source));
-                (row.template.clone(), label, source)
+                let label = name(&self.labels, row.label);
+                let source = name(&self.sources, row.source);
+                (row, label, source)
             })
             .collect();
         let known = rows.len();
         let mut places: BTreeMap<String, usize> =
-            (0..).zip(&rows).map(|(place, row)| (row.0.clone(), place)).collect();
+            (0..).zip(&rows).map(|(place, row)| (row.0.template.clone(), place)).collect();
         for (template, label) in new {
             match places.get(&template) {
                 Some(place) if *place < known => {}
                 Some(place) => rows[*place].1 = label,
                 None => {
                     places.insert(template.clone(), rows.len());
-                    rows.push((template, label, source.to_owned()));
+                    let message = template.clone();
+                    let row = Row { template, label: 0, source: 0, message, place: None };
+                    rows.push((row, label, source.to_owned()));
                 }
             }
         }
         self.messages += rows.len() - known;
         self.labels = label_order(rows.iter().map(|(_, label, _)| label.clone()));
         self.sources = distinct(rows.iter().map(|(.., source)| source.clone()));
-        let row = |(template, label, source): (String, String, String)| Row {
+        let row = |(row, label, source): (Row, String, String)| Row {
             label: self.labels.iter().position(|known| *known == label).unwrap_or_default(),
             source: self.sources.binary_search(&source).unwrap_or_default(),
-            template,
+            ..row
         };
         self.rows = rows.into_iter().map(row).collect();
     }
@@ -174,23 +218,25 @@ impl Labelled {
         let mut conflicts = Vec::new();
         let mut rows = Vec::with_capacity(seen.len());
         for Seen { template, source, votes } in seen {
-            let winner = winner(&votes);
+            if votes.len() > 1 {
+                let counts = votes.iter().map(|(label, votes)| (label.clone(), votes.count));
+                conflicts.push((template.clone(), counts.collect()));
+            }
+            let Some((winner, first)) = winner(votes) else { continue };
             rows.push(Row {
                 label: labels.iter().position(|label| *label == winner).unwrap_or_default(),
                 source: sources.binary_search(&source).unwrap_or_default(),
-                template: template.clone(),
+                template,
+                message: first.message,
+                place: Some(first.place),
             });
-            if votes.len() > 1 {
-                conflicts.push((template, votes));
-            }
         }
         Self { rows, labels, sources, messages, conflicts }
     }
 }
 
-fn winner(votes: &BTreeMap<String, usize>) -> String {
-    let best = votes.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
-    best.map(|(label, _)| label.clone()).unwrap_or_default()
+fn winner(votes: BTreeMap<String, Votes>) -> Option<(String, Votes)> {
+    votes.into_iter().max_by(|a, b| a.1.count.cmp(&b.1.count).then(b.0.cmp(&a.0)))
 }
 
 fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
@@ -208,12 +254,12 @@ fn label_order(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-/// Calls `take` with the template, source and label of every row.
+/// Calls `take` with every row.
 fn each_message(
     paths: &[PathBuf],
     columns: &Columns,
     labelled: bool,
-    mut take: impl FnMut(&str, &str, &str),
+    mut take: impl FnMut(Cells<'_>),
 ) -> Result<(), DataError> {
     let mut masker = Masker::default();
     for path in paths {
@@ -232,8 +278,14 @@ fn each_message(
         for record in reader.records() {
             let record = record.map_err(fail)?;
             let cell = |at: usize| record.get(at).unwrap_or_default();
-            let template = masker.mask(cell(message).as_bytes());
-            take(template, source.map_or(&file, cell), label.map_or("", cell));
+            let line = record.position().map_or(0, csv::Position::line);
+            take(Cells {
+                template: masker.mask(cell(message).as_bytes()),
+                message: cell(message),
+                source: source.map_or(&file, cell),
+                label: label.map_or("", cell),
+                place: Place { file: file.clone(), line },
+            });
             rows += 1;
         }
         if rows == 0 {

@@ -208,3 +208,27 @@ fn verdicts_are_learnt_as_well() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(learnt(&again), 129);
 }
+
+/// The walk-through in the README.
+#[test]
+fn tickets_become_a_model_that_labels_tickets() {
+    let dir = TempDir::new().unwrap();
+    let tickets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/tickets.csv");
+    let mut command = logtriage();
+    command.arg("train").arg(tickets).args(["--target-error", "0.2", "-o", "tickets-model"]);
+    let output = command.current_dir(dir.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("`logtriage evaluate model` on the same files"), "{report}");
+
+    fs::write(dir.path().join("logtriage.toml"), "model = \"tickets-model\"\n").unwrap();
+    let new =
+        "text\nThe invoice for May was charged twice\nI cannot log in since my password expired\n";
+    fs::write(dir.path().join("new.csv"), new).unwrap();
+    let mut command = logtriage();
+    command.args(["classify", "new.csv", "--message-column", "text"]).current_dir(dir.path());
+    let labelled = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let labels: Vec<&str> =
+        labelled.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    assert_eq!(labels, ["Billing", "Access"], "{labelled}");
+}

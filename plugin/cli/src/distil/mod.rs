@@ -16,7 +16,8 @@ use logtriage_engine::semantic::BundleParts;
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, DataError, Labelled};
 use crate::screen;
-use teacher::{Teacher, TeacherError};
+pub(crate) use teacher::Teacher;
+use teacher::TeacherError;
 
 /// Distil a sentence transformer into a token table for `train`
 #[derive(Debug, clap::Args)]
@@ -85,7 +86,7 @@ fn make(args: &Args) -> Result<String, DistilError> {
         return Err(DistilError::Sif(args.sif));
     }
     let templates = Labelled::templates(&args.corpus, &args.columns)?;
-    let mut teacher = Teacher::open(&args.model, &args.tokenizer, args.onnxruntime.as_deref())?;
+    let mut teacher = Teacher::open(&args.model, &args.tokenizer, args.onnxruntime.as_deref(), 0)?;
     let (parts, variance_kept) = distil(&mut teacher, &templates, args)?;
     logtriage_files::write_parts(&args.output, &parts)?;
     let mut page = format!("variance kept by 256 components: {variance_kept:.4}\n");

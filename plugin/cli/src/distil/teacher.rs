@@ -9,6 +9,8 @@ use ort::session::Session;
 use ort::value::Tensor;
 use tokenizers::Tokenizer;
 
+/// Tokens of a text that are read, `[CLS]` and `[SEP]` included, as all-MiniLM-L6-v2 does.
+const LONGEST: usize = 256;
 /// Tokens per run: small enough for any machine, large enough to keep it busy.
 const BATCH: usize = 256;
 
@@ -48,14 +50,16 @@ pub(crate) enum TeacherError {
     #[error("the teacher failed: {0}")]
     Run(#[from] ort::Error),
     /// The model answers in another shape.
-    #[error("last_hidden_state has shape {0:?}, expected [batch, 3, width]")]
+    #[error("last_hidden_state has shape {0:?}, expected [batch, tokens, width]")]
     Shape(Vec<usize>),
 }
 
 /// An encoder with its tokenizer.
-pub(super) struct Teacher {
+pub(crate) struct Teacher {
     session: Session,
     tokenizer: Tokenizer,
+    /// The tokenizer's file.
+    path: PathBuf,
     /// By id.
     vocabulary: Vec<String>,
     start: i64,
@@ -63,10 +67,12 @@ pub(super) struct Teacher {
 }
 
 impl Teacher {
-    pub(super) fn open(
+    /// Loads both; 0 `threads` are as many as the machine has cores.
+    pub(crate) fn open(
         model: &Path,
         tokenizer: &Path,
         runtime: Option<&Path>,
+        threads: usize,
     ) -> Result<Self, TeacherError> {
         let bad = |reason: String| TeacherError::Tokenizer { path: tokenizer.to_owned(), reason };
         let library = load_tokenizer(tokenizer).map_err(bad)?;
@@ -78,9 +84,11 @@ impl Teacher {
         let vocabulary = by_id(&library).map_err(bad)?;
         let environment = start_runtime(runtime)?;
         let session = Session::builder(&environment)
+            .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
             .and_then(|mut builder| builder.commit_from_file(model))
             .map_err(|error| TeacherError::Model { path: model.to_owned(), error })?;
-        Ok(Self { session, tokenizer: library, vocabulary, start, end })
+        let path = tokenizer.to_owned();
+        Ok(Self { session, tokenizer: library, path, vocabulary, start, end })
     }
 
     /// Tokens by id.
@@ -92,16 +100,31 @@ impl Teacher {
     pub(super) fn count(&self, texts: &[String]) -> Result<Vec<u64>, TeacherError> {
         let mut counts = vec![0; self.vocabulary.len()];
         for text in texts {
-            let encoding = self.tokenizer.encode(text.as_str(), false).map_err(|error| {
-                TeacherError::Tokenizer { path: PathBuf::new(), reason: error.to_string() }
-            })?;
-            for &id in encoding.get_ids() {
+            for id in self.ids(text)? {
                 if let Some(count) = counts.get_mut(id as usize) {
                     *count += 1;
                 }
             }
         }
         Ok(counts)
+    }
+
+    /// The tokens of a text, without `[CLS]` and `[SEP]`.
+    fn ids(&self, text: &str) -> Result<Vec<u32>, TeacherError> {
+        let encoding = self.tokenizer.encode(text, false).map_err(|error| {
+            TeacherError::Tokenizer { path: self.path.clone(), reason: error.to_string() }
+        })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The embedding of a text: the mean over its first tokens, of length 1, as
+    /// sentence-transformers has it.
+    pub(crate) fn embed(&mut self, text: &str) -> Result<Vec<f64>, TeacherError> {
+        let words = self.ids(text)?.into_iter().take(LONGEST - 2).map(i64::from);
+        let tokens: Vec<i64> = [self.start].into_iter().chain(words).chain([self.end]).collect();
+        let mean = self.pooled([1, tokens.len()], tokens)?;
+        let length = mean.iter().map(|value| value * value).sum::<f64>().sqrt();
+        Ok(mean.iter().map(|value| value / length.max(f64::MIN_POSITIVE)).collect())
     }
 
     /// One row per token: the mean over `[CLS] token [SEP]`, as sentence-transformers pools.
@@ -112,7 +135,9 @@ impl Teacher {
         for first in (0..tokens).step_by(BATCH) {
             let ids = first..tokens.min(first + BATCH);
             bar.inc(ids.len() as u64);
-            let batch = self.pooled(ids)?;
+            let shape = [ids.len(), 3];
+            let tokens = ids.flat_map(|id| [self.start, id as i64, self.end]).collect();
+            let batch = self.pooled(shape, tokens)?;
             if vectors.is_empty() {
                 vectors = Array2::zeros((0, batch.ncols()));
             }
@@ -124,14 +149,14 @@ impl Teacher {
         Ok(vectors)
     }
 
-    fn pooled(&mut self, ids: std::ops::Range<usize>) -> Result<Array2<f64>, TeacherError> {
-        let shape = [ids.len(), 3];
-        let tokens: Vec<i64> = ids.flat_map(|id| [self.start, id as i64, self.end]).collect();
-        let fill = |value: i64| Tensor::from_array((shape, vec![value; shape[0] * 3]));
+    /// The mean over each row of tokens.
+    fn pooled(&mut self, shape: [usize; 2], tokens: Vec<i64>) -> Result<Array2<f64>, TeacherError> {
+        let fill = |value: i64| Tensor::from_array((shape, vec![value; tokens.len()]));
+        let (attention, types) = (fill(1)?, fill(0)?);
         let outputs = self.session.run(ort::inputs![
             "input_ids" => Tensor::from_array((shape, tokens))?,
-            "attention_mask" => fill(1)?,
-            "token_type_ids" => fill(0)?,
+            "attention_mask" => attention,
+            "token_type_ids" => types,
         ])?;
         let hidden = outputs["last_hidden_state"].try_extract_array::<f32>()?;
         if hidden.ndim() != 3 || hidden.shape()[..2] != shape {
@@ -139,7 +164,7 @@ impl Teacher {
         }
         let sum = hidden.mapv(f64::from).sum_axis(Axis(1));
         let wrong = |_| TeacherError::Shape(hidden.shape().to_vec());
-        (sum / 3.0).into_dimensionality().map_err(wrong)
+        (sum / shape[1] as f64).into_dimensionality().map_err(wrong)
     }
 }
 

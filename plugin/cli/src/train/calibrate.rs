@@ -13,16 +13,16 @@ const DELTA: f64 = 0.05;
 
 /// What a model says of a template that it has not seen.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct HeldOut {
-    pub(super) logits: Vec<f64>,
+pub(crate) struct HeldOut {
+    pub(crate) logits: Vec<f64>,
     /// As [`Embedder::trust`](logtriage_engine::semantic::Embedder::trust) by the tokens of that
     /// model's training data.
-    pub(super) trust: f64,
+    pub(crate) trust: f64,
 }
 
 impl HeldOut {
     /// The probability of each label at a temperature, as the engine would have it.
-    fn probabilities(&self, temperature: f64) -> Vec<f64> {
+    pub(crate) fn probabilities(&self, temperature: f64) -> Vec<f64> {
         let scaled: Vec<f64> = self.logits.iter().map(|logit| logit / temperature).collect();
         let mut probabilities: Vec<f64> = log_softmax(&scaled).into_iter().map(f64::exp).collect();
         shrink(&mut probabilities, self.trust);
@@ -32,20 +32,20 @@ impl HeldOut {
 
 /// A held-out template: what is right, and what the model says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) truth: usize,
-    pub(super) said: usize,
-    pub(super) confidence: Confidence,
+pub(crate) struct Answer {
+    pub(crate) truth: usize,
+    pub(crate) said: usize,
+    pub(crate) confidence: Confidence,
 }
 
 impl Answer {
-    pub(super) fn is_right(&self) -> bool {
+    pub(crate) fn is_right(&self) -> bool {
         self.truth == self.said
     }
 }
 
 /// The temperature that makes the truth likeliest (Guo et al., ICML 2017), 0.05 to 20.
-pub(super) fn temperature(held_out: &[HeldOut], targets: &[usize]) -> Result<f64, Error> {
+pub(crate) fn temperature(held_out: &[HeldOut], targets: &[usize]) -> Result<f64, Error> {
     struct Loss<'a>(&'a [HeldOut], &'a [usize]);
     impl CostFunction for Loss<'_> {
         type Param = f64;
@@ -68,7 +68,7 @@ pub(super) fn temperature(held_out: &[HeldOut], targets: &[usize]) -> Result<f64
 }
 
 /// What the model says of each sample at a temperature.
-pub(super) fn answers(held_out: &[HeldOut], targets: &[usize], temperature: f64) -> Vec<Answer> {
+pub(crate) fn answers(held_out: &[HeldOut], targets: &[usize], temperature: f64) -> Vec<Answer> {
     let answer = |(held_out, &truth): (&HeldOut, &usize)| {
         let probabilities = held_out.probabilities(temperature);
         let mut said = 0;
@@ -84,7 +84,7 @@ pub(super) fn answers(held_out: &[HeldOut], targets: &[usize], temperature: f64)
 
 /// The threshold of each label: the lowest confidence from which on the answers of that label are
 /// wrong at most `target` of the time, with probability 95%; never, if there is none.
-pub(super) fn thresholds(answers: &[Answer], labels: usize, target: f64) -> Vec<Threshold> {
+pub(crate) fn thresholds(answers: &[Answer], labels: usize, target: f64) -> Vec<Threshold> {
     (0..labels)
         .map(|label| {
             let mut own: Vec<Answer> =
@@ -121,7 +121,7 @@ fn threshold(own: &[Answer], target: f64) -> Threshold {
 
 /// The exact one-sided upper bound on an error rate of which `wrong` of `all` were seen (Clopper
 /// and Pearson, Biometrika 1934), at 95%.
-pub(super) fn upper_bound(wrong: usize, all: usize) -> f64 {
+pub(crate) fn upper_bound(wrong: usize, all: usize) -> f64 {
     if wrong >= all {
         return 1.0;
     }
@@ -131,7 +131,7 @@ pub(super) fn upper_bound(wrong: usize, all: usize) -> f64 {
 
 /// How many answers without an error bring the bound down to `target`: the smallest n with
 /// 0.05^(1/n) at least 1 - target.
-pub(super) fn answers_needed(target: f64) -> u64 {
+pub(crate) fn answers_needed(target: f64) -> u64 {
     (DELTA.ln() / (1.0 - target).ln()).ceil() as u64
 }
 

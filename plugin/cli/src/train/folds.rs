@@ -6,16 +6,16 @@ use logtriage_engine::semantic::Embedder;
 
 use super::calibrate::HeldOut;
 use super::features::{Features, Sample};
-use super::logistic::{Weights, fit};
+use super::logistic::fit;
 
-/// Folds at most.
-const FOLDS: usize = 10;
+/// Folds of `train`.
+pub(crate) const FOLDS: usize = 10;
 /// Folds are by source from this many sources on.
-pub(super) const MIN_SOURCES: usize = 10;
+pub(crate) const MIN_SOURCES: usize = 10;
 
 /// What is held out together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(crate) enum By {
     /// All templates of a source: how well a system is labelled that was never seen.
     Source,
     /// Each template for itself: how well new lines of known systems are labelled.
@@ -23,7 +23,7 @@ pub(super) enum By {
 }
 
 impl By {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Template => "template",
@@ -31,18 +31,19 @@ impl By {
     }
 }
 
-/// The fold of each sample: groups go, the largest first, to the fold that is smallest by then.
-pub(super) fn by_group(groups: &[usize]) -> Vec<usize> {
+/// The fold of each sample: groups go, the largest first, to the fold that is smallest by then. With
+/// as many folds as groups each is left out alone.
+pub(crate) fn by_group(groups: &[usize], folds: usize) -> Vec<usize> {
     let count = groups.iter().max().map_or(0, |&last| last + 1);
     let mut sizes = vec![0_usize; count];
     groups.iter().for_each(|&group| sizes[group] += 1);
     let mut order: Vec<usize> = (0..count).collect();
     order.sort_by_key(|&group| std::cmp::Reverse(sizes[group]));
 
-    let mut loads = [0_usize; FOLDS];
+    let mut loads = vec![0_usize; folds];
     let mut fold_of = vec![0; count];
     for group in order {
-        let fold = (0..FOLDS).min_by_key(|&fold| loads[fold]).unwrap_or_default();
+        let fold = (0..folds).min_by_key(|&fold| loads[fold]).unwrap_or_default();
         fold_of[group] = fold;
         loads[fold] += sizes[group];
     }
@@ -51,62 +52,84 @@ pub(super) fn by_group(groups: &[usize]) -> Vec<usize> {
 
 /// Within each label one sample after the other goes to the next fold, so that all labels are in
 /// all folds.
-pub(super) fn by_template(targets: &[usize], labels: usize) -> Vec<usize> {
+pub(crate) fn by_template(targets: &[usize], labels: usize, folds: usize) -> Vec<usize> {
     let mut next: Vec<usize> = (0..labels).collect();
     let fold = |&target: &usize| {
         next[target] += 1;
-        next[target] % FOLDS
+        next[target] % folds
     };
     targets.iter().map(fold).collect()
 }
 
-/// A model of all folds but one.
-struct Fold {
-    weights: Weights,
-    /// Whether each token of the vocabulary was in its training data.
-    known: Vec<bool>,
+/// What models are fitted to, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) features: &'a Features,
+    /// The label of every sample.
+    pub(crate) targets: &'a [usize],
+    pub(crate) labels: usize,
+    /// Says how far a model is trusted; without it, wholly.
+    pub(crate) embedder: Option<&'a Embedder>,
+    /// Inverse strength of regularisation.
+    pub(crate) c: f64,
 }
 
-impl Fold {
-    fn say(&self, embedder: &Embedder, features: &Features, sample: &Sample) -> HeldOut {
-        let trust = embedder.trust(&sample.ids, |id| self.known[id as usize]);
-        HeldOut { logits: self.weights.logits(features, sample), trust }
+impl Task<'_> {
+    /// What the model of the other folds says of each sample; it learns from those that `learns`
+    /// lets through.
+    pub(crate) fn out_of_fold(
+        &self,
+        folds: &[usize],
+        learns: impl Fn(usize) -> bool + Sync,
+    ) -> Result<Vec<HeldOut>, argmin::core::Error> {
+        let count = folds.iter().max().map_or(0, |last| last + 1);
+        let one = |fold: usize| {
+            let seen = |row: &usize| folds[*row] != fold && learns(*row);
+            let rows: Vec<usize> = (0..folds.len()).filter(seen).collect();
+            let unseen = (0..folds.len()).filter(|&row| folds[row] == fold);
+            self.say(&rows, unseen)
+        };
+        let mut said: Vec<(usize, HeldOut)> =
+            in_parallel(count, one)?.into_iter().flatten().collect();
+        said.sort_by_key(|(row, _)| *row);
+        Ok(said.into_iter().map(|(_, held_out)| held_out).collect())
+    }
+
+    /// What a model of `rows` says of the samples that it has not seen.
+    fn say(
+        &self,
+        rows: &[usize],
+        unseen: impl Iterator<Item = usize>,
+    ) -> Result<Vec<(usize, HeldOut)>, argmin::core::Error> {
+        if rows.is_empty() {
+            let nothing = HeldOut { logits: vec![0.0; self.labels], trust: 1.0 };
+            return Ok(unseen.map(|row| (row, nothing.clone())).collect());
+        }
+        let weights = fit(self.features, self.targets, rows, self.labels, self.c)?;
+        let known = self.features.known(rows);
+        let trust = |sample: &Sample| {
+            let by = |embedder: &Embedder| embedder.trust(&sample.ids, |id| known[id as usize]);
+            self.embedder.map_or(1.0, by)
+        };
+        let say = |row: usize| {
+            let sample = &self.features.samples[row];
+            (row, HeldOut { logits: weights.logits(sample), trust: trust(sample) })
+        };
+        Ok(unseen.map(say).collect())
     }
 }
 
-/// What the model of the other folds says of each sample.
-pub(super) fn out_of_fold(
-    embedder: &Embedder,
-    features: &Features,
-    targets: &[usize],
-    folds: &[usize],
-    labels: usize,
-    c: f64,
-) -> Result<Vec<HeldOut>, argmin::core::Error> {
-    let train = |fold: usize| -> Result<Option<Fold>, argmin::core::Error> {
-        let rows: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] != fold).collect();
-        if rows.is_empty() || rows.len() == folds.len() {
-            return Ok(None);
-        }
-        let weights = fit(features, targets, &rows, labels, c)?;
-        Ok(Some(Fold { weights, known: features.known(&rows) }))
-    };
-    let models = in_parallel(train)?;
-    let said = |(row, &fold): (usize, &usize)| match &models[fold] {
-        Some(model) => model.say(embedder, features, &features.samples[row]),
-        None => HeldOut { logits: vec![0.0; labels], trust: 1.0 },
-    };
-    Ok(folds.iter().enumerate().map(said).collect())
-}
-
-/// One result for each fold; the number of threads does not change them.
-fn in_parallel<T: Send, E: Send>(work: impl Fn(usize) -> Result<T, E> + Sync) -> Result<Vec<T>, E> {
-    let threads = thread::available_parallelism().map_or(1, |count| count.get()).min(FOLDS);
+/// One result for each of `count` jobs; the number of threads does not change them.
+fn in_parallel<T: Send, E: Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get()).min(count);
     let work = &work;
     let mut results: Vec<(usize, Result<T, E>)> = thread::scope(|scope| {
         let share = move |first: usize| {
-            let folds = (first..FOLDS).step_by(threads);
-            folds.map(|fold| (fold, work(fold))).collect::<Vec<_>>()
+            let jobs = (first..count).step_by(threads);
+            jobs.map(|job| (job, work(job))).collect::<Vec<_>>()
         };
         let spawned: Vec<_> = (0..threads).map(|first| scope.spawn(move || share(first))).collect();
         let joined = spawned
@@ -114,7 +137,7 @@ fn in_parallel<T: Send, E: Send>(work: impl Fn(usize) -> Result<T, E> + Sync) ->
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         joined.flatten().collect()
     });
-    results.sort_by_key(|(fold, _)| *fold);
+    results.sort_by_key(|(job, _)| *job);
     results.into_iter().map(|(_, result)| result).collect()
 }
 
@@ -125,12 +148,23 @@ mod tests {
     #[test]
     fn a_group_is_in_one_fold_and_folds_are_even() {
         let groups: Vec<usize> = (0..400).map(|row| row % 40).collect();
-        let folds = by_group(&groups);
+        let folds = by_group(&groups, FOLDS);
         for (group, fold) in groups.iter().zip(&folds) {
             assert_eq!(folds[*group], *fold);
         }
         for fold in 0..FOLDS {
             assert_eq!(folds.iter().filter(|f| **f == fold).count(), 40);
         }
+    }
+
+    #[test]
+    fn with_a_fold_for_each_group_it_is_left_out_alone() {
+        let groups = [0, 0, 0, 1, 2, 2];
+        let folds = by_group(&groups, 3);
+        for (a, b) in (0..6).flat_map(|a| (0..6).map(move |b| (a, b))) {
+            assert_eq!(folds[a] == folds[b], groups[a] == groups[b]);
+        }
+        // Folds that stay empty are no folds.
+        assert_eq!(by_group(&groups, 10).iter().max(), Some(&2));
     }
 }

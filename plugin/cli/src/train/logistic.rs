@@ -9,7 +9,6 @@
 use argmin::core::{CostFunction, Error, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
-use logtriage_engine::semantic::WIDTH;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::features::{Features, Sample};
@@ -21,11 +20,12 @@ const STEPS: u64 = 300;
 /// Stops when a step gains less than this for each sample.
 const GAIN: f64 = 1e-6;
 
-/// Weights: for each feature, in the order embedding, words, fragments,
-/// bias, a run of labels.
+/// Weights: for each feature, in the order embedding, terms, bias, a run of labels.
 #[derive(Debug, Clone)]
 pub(super) struct Weights {
     pub(super) labels: usize,
+    /// Features of the embedding.
+    dense: usize,
     pub(super) values: Vec<f64>,
 }
 
@@ -36,11 +36,11 @@ impl Weights {
     }
 
     /// One logit for each label.
-    pub(super) fn logits(&self, features: &Features, sample: &Sample) -> Vec<f64> {
+    pub(super) fn logits(&self, sample: &Sample) -> Vec<f64> {
         let bias = self.values.len() / self.labels - 1;
         let mut logits = self.row(bias).to_vec();
         let embedding = sample.embedding.iter().copied().enumerate();
-        for (feature, value) in embedding.chain(features.terms(sample)) {
+        for (feature, value) in embedding.chain(term_features(sample, self.dense)) {
             for (logit, weight) in logits.iter_mut().zip(self.row(feature)) {
                 *logit += value * weight;
             }
@@ -49,14 +49,20 @@ impl Weights {
     }
 }
 
+/// `(feature, value)` of a sample's terms.
+fn term_features(sample: &Sample, dense: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+    sample.terms.iter().map(move |&(place, value)| (dense + place, value))
+}
+
 /// What is minimised, over the samples of one fold.
 struct Problem<'a> {
-    features: &'a Features,
     samples: Vec<&'a Sample>,
     targets: Vec<usize>,
     /// One row for each sample.
     embeddings: Array2<f64>,
     class_weights: Vec<f64>,
+    /// Features of the embedding.
+    dense: usize,
     /// Features with the bias.
     width: usize,
     labels: usize,
@@ -81,7 +87,7 @@ pub(super) fn fit(
         .timer(false)
         .run()?;
     let values = result.state().get_best_param().cloned().unwrap_or(start);
-    Ok(Weights { labels, values })
+    Ok(Weights { labels, dense: features.dense, values })
 }
 
 /// `N / (labels · N(label))`; 0 for a label that is not among the targets.
@@ -106,10 +112,10 @@ impl<'a> Problem<'a> {
         let embeddings: Vec<f64> =
             samples.iter().flat_map(|sample| sample.embedding.iter().copied()).collect();
         Ok(Self {
-            embeddings: Array2::from_shape_vec((samples.len(), WIDTH), embeddings)?,
+            embeddings: Array2::from_shape_vec((samples.len(), features.dense), embeddings)?,
             class_weights: class_weights(&targets, labels),
+            dense: features.dense,
             width: features.width(),
-            features,
             samples,
             targets,
             labels,
@@ -124,11 +130,13 @@ impl<'a> Problem<'a> {
 
     /// Logarithms of the probabilities, one row for each sample.
     fn log_probabilities(&self, values: &[f64]) -> Result<Array2<f64>, Error> {
-        let dense = ArrayView2::from_shape((WIDTH, self.labels), &values[..WIDTH * self.labels])?;
+        let dense = &values[..self.dense * self.labels];
+        let dense = ArrayView2::from_shape((self.dense, self.labels), dense)?;
         let mut logits = self.embeddings.dot(&dense);
         let row_of = |feature: usize| &values[feature * self.labels..][..self.labels];
         for (mut logits, sample) in logits.axis_iter_mut(Axis(0)).zip(&self.samples) {
-            for (feature, value) in self.features.terms(sample).chain([(self.width - 1, 1.0)]) {
+            for (feature, value) in term_features(sample, self.dense).chain([(self.width - 1, 1.0)])
+            {
                 for (logit, weight) in logits.iter_mut().zip(row_of(feature)) {
                     *logit += value * weight;
                 }
@@ -167,11 +175,12 @@ impl Gradient for Problem<'_> {
         let mut gradient: Vec<f64> = values.iter().map(|value| value / self.c).collect();
         gradient[self.penalised()..].fill(0.0);
 
-        let (dense, _) = gradient.split_at_mut(WIDTH * self.labels);
-        let mut dense = ArrayViewMut2::from_shape((WIDTH, self.labels), dense)?;
+        let (dense, _) = gradient.split_at_mut(self.dense * self.labels);
+        let mut dense = ArrayViewMut2::from_shape((self.dense, self.labels), dense)?;
         dense += &self.embeddings.t().dot(&slopes);
         for (slopes, sample) in slopes.axis_iter(Axis(0)).zip(&self.samples) {
-            for (feature, value) in self.features.terms(sample).chain([(self.width - 1, 1.0)]) {
+            for (feature, value) in term_features(sample, self.dense).chain([(self.width - 1, 1.0)])
+            {
                 let sums = &mut gradient[feature * self.labels..][..self.labels];
                 for (sum, slope) in sums.iter_mut().zip(slopes) {
                     *sum += value * slope;

@@ -4,45 +4,46 @@ use logtriage_engine::Threshold;
 use logtriage_engine::semantic::Quality;
 
 use super::calibrate::Answer;
+use super::confusion::Confusion;
 
 /// Bins of the reliability table.
 const BINS: usize = 10;
 
 /// One label's figures; shares are 0 where there is nothing to share.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct LabelScore {
-    pub(super) precision: f64,
-    pub(super) recall: f64,
-    pub(super) f1: f64,
+pub(crate) struct LabelScore {
+    pub(crate) precision: f64,
+    pub(crate) recall: f64,
+    pub(crate) f1: f64,
     /// Templates of this label.
-    pub(super) support: usize,
+    pub(crate) support: usize,
     /// Share of the templates of this label that get a label, this or another.
-    pub(super) coverage: f64,
+    pub(crate) coverage: f64,
     /// Share of wrong ones among the answers of this label that reach the threshold.
-    pub(super) error: f64,
+    pub(crate) error: f64,
 }
 
 /// One bin of confidences.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Bin {
-    pub(super) count: usize,
-    pub(super) confidence: f64,
-    pub(super) accuracy: f64,
+pub(crate) struct Bin {
+    pub(crate) count: usize,
+    pub(crate) confidence: f64,
+    pub(crate) accuracy: f64,
 }
 
 /// All figures of one set of answers.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Scores {
-    pub(super) labels: Vec<LabelScore>,
-    pub(super) bins: Vec<Bin>,
-    pub(super) accuracy: f64,
-    pub(super) macro_f1: f64,
-    pub(super) calibration_error: f64,
-    pub(super) coverage: f64,
-    pub(super) accuracy_when_covered: f64,
+pub(crate) struct Scores {
+    pub(crate) labels: Vec<LabelScore>,
+    pub(crate) bins: Vec<Bin>,
+    pub(crate) accuracy: f64,
+    pub(crate) macro_f1: f64,
+    pub(crate) calibration_error: f64,
+    pub(crate) coverage: f64,
+    pub(crate) accuracy_when_covered: f64,
 }
 
-fn share(part: usize, whole: usize) -> f64 {
+pub(super) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
@@ -51,29 +52,30 @@ fn count(answers: &[Answer], is: impl Fn(&Answer) -> bool) -> usize {
 }
 
 impl Scores {
-    pub(super) fn of(answers: &[Answer], thresholds: &[Threshold]) -> Self {
+    pub(crate) fn of(answers: &[Answer], thresholds: &[Threshold]) -> Self {
         let covered = |answer: &Answer| thresholds[answer.said].admits(answer.confidence);
-        let labels: Vec<LabelScore> =
-            (0..thresholds.len()).map(|label| label_score(answers, label, covered)).collect();
+        let pairs = answers.iter().map(|answer| (answer.truth, Some(answer.said)));
+        let confusion = Confusion::of(thresholds.len(), pairs);
+        let label_score = |label| label_score(answers, &confusion, label, covered);
         let bins = bins(answers);
         let gap = |bin: &Bin| bin.count as f64 * (bin.confidence - bin.accuracy).abs();
         let covered_count = count(answers, covered);
         Self {
-            accuracy: share(count(answers, Answer::is_right), answers.len()),
-            macro_f1: labels.iter().map(|label| label.f1).sum::<f64>() / labels.len().max(1) as f64,
+            accuracy: confusion.accuracy(),
+            macro_f1: confusion.macro_f1(),
             calibration_error: bins.iter().map(gap).sum::<f64>() / answers.len().max(1) as f64,
             coverage: share(covered_count, answers.len()),
             accuracy_when_covered: share(
                 count(answers, |answer| covered(answer) && answer.is_right()),
                 covered_count,
             ),
-            labels,
+            labels: (0..thresholds.len()).map(label_score).collect(),
             bins,
         }
     }
 
     /// For the manifest, four decimals.
-    pub(super) fn quality(&self, folds_by: &str) -> Quality {
+    pub(crate) fn quality(&self, folds_by: &str) -> Quality {
         let round = |value: f64| (value * 10_000.0).round() / 10_000.0;
         Quality {
             folds_by: folds_by.to_owned(),
@@ -86,16 +88,19 @@ impl Scores {
     }
 }
 
-fn label_score(answers: &[Answer], label: usize, covered: impl Fn(&Answer) -> bool) -> LabelScore {
-    let support = count(answers, |answer| answer.truth == label);
-    let said = count(answers, |answer| answer.said == label);
-    let right = count(answers, |answer| answer.said == label && answer.is_right());
+fn label_score(
+    answers: &[Answer],
+    confusion: &Confusion,
+    label: usize,
+    covered: impl Fn(&Answer) -> bool,
+) -> LabelScore {
+    let support = confusion.support(label);
     let given = count(answers, |answer| answer.said == label && covered(answer));
     let wrong = |answer: &Answer| answer.said == label && covered(answer) && !answer.is_right();
     LabelScore {
-        precision: share(right, said),
-        recall: share(right, support),
-        f1: share(2 * right, said + support),
+        precision: confusion.precision(label),
+        recall: confusion.recall(label),
+        f1: confusion.f1(label),
         support,
         coverage: share(count(answers, |answer| answer.truth == label && covered(answer)), support),
         error: share(count(answers, wrong), given),

@@ -5,11 +5,12 @@
 //!                              └─ cross-validation ──► C, temperature, thresholds, report
 //! ```
 
-mod calibrate;
-mod features;
-mod folds;
+pub(crate) mod calibrate;
+pub(crate) mod confusion;
+pub(crate) mod features;
+pub(crate) mod folds;
 mod logistic;
-mod metrics;
+pub(crate) mod metrics;
 mod report;
 mod write;
 
@@ -27,7 +28,7 @@ use crate::labelled::{Columns, Labelled};
 use crate::screen;
 use calibrate::{Answer, HeldOut};
 use features::Features;
-use folds::By;
+use folds::{By, FOLDS, Task};
 use metrics::Scores;
 
 /// Inverse strengths of regularisation that cross-validation chooses from.
@@ -38,6 +39,10 @@ const MIN_TEMPLATES: usize = 20;
 const MIN_PER_LABEL: usize = 5;
 /// Labels at most.
 const MAX_LABELS: usize = 256;
+
+/// What comes next.
+const LOOK_CLOSER: &str = "`logtriage evaluate model` on the same files shows rows whose label looks \
+                           wrong, baselines, intervals and charts";
 
 /// Train a model bundle on labelled messages
 #[derive(Debug, clap::Args)]
@@ -81,7 +86,7 @@ pub(crate) struct Args {
 /// If options, data or table cannot be used: one label only, fewer than 20 templates, a label with
 /// fewer than 5, an unknown column. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
-    check_options(args)?;
+    check_target_and_c(args.target_error, args.c.unwrap_or(1.0))?;
     let mut parts = match &args.table {
         Some(dir) => logtriage_files::read_parts(dir).map_err(sentence)?,
         None => builtin_parts(),
@@ -94,6 +99,9 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     let bundle = train(args, &data, &embedder, parts, &mut page)?;
     logtriage_files::write_parts(&args.output, &bundle).map_err(sentence)?;
     writeln!(page, "\nwrote {}", args.output.display()).map_err(sentence)?;
+    if !args.files.is_empty() {
+        writeln!(page, "{LOOK_CLOSER}").map_err(sentence)?;
+    }
     screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)
 }
@@ -131,12 +139,13 @@ fn data(args: &Args, parts: &BundleParts) -> Result<Labelled, Failure> {
     Ok(data)
 }
 
-fn sentence(error: impl std::fmt::Display) -> Failure {
+/// An error as it is.
+pub(crate) fn sentence(error: impl std::fmt::Display) -> Failure {
     Failure::other(error.to_string())
 }
 
-fn check_options(args: &Args) -> Result<(), Failure> {
-    let (target, c) = (args.target_error, args.c.unwrap_or(1.0));
+/// Whether these options can be used.
+pub(crate) fn check_target_and_c(target: f64, c: f64) -> Result<(), Failure> {
     if !(target > 0.0 && target < 1.0) {
         return Err(Failure::other(format!("--target-error is {target}, expected 0 to 1")));
     }
@@ -146,7 +155,8 @@ fn check_options(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(data: &Labelled) -> Result<(), Failure> {
+/// Whether a model can be trained on this.
+pub(crate) fn check(data: &Labelled) -> Result<(), Failure> {
     let refuse = |reason: String| Err(Failure::other(reason));
     if let Some(label) = data.labels.iter().find(|label| !is_label(label)) {
         return refuse(format!("{label:?} cannot be a label: {LABEL_RULE}"));
@@ -243,10 +253,11 @@ fn hold_out(
 ) -> Result<Vec<HeldOut>, Failure> {
     let labels = data.labels.len();
     let folds = match by {
-        By::Source => folds::by_group(&data.rows.iter().map(|row| row.source).collect::<Vec<_>>()),
-        By::Template => folds::by_template(targets, labels),
+        By::Source => folds::by_group(&data.groups(), FOLDS),
+        By::Template => folds::by_template(targets, labels, FOLDS),
     };
-    folds::out_of_fold(embedder, features, targets, &folds, labels, c).map_err(sentence)
+    let task = Task { features, targets, labels, embedder: Some(embedder), c };
+    task.out_of_fold(&folds, |_| true).map_err(sentence)
 }
 
 /// The C with the best held-out macro-F1, the smaller of equals; what is given is taken.

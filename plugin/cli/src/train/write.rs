@@ -22,7 +22,7 @@ pub(super) fn bundle(
     data: &Labelled,
 ) -> BundleParts {
     let words = features.tokens.iter().enumerate().map(|(place, &id)| (id as usize, WIDTH + place));
-    let fragments = (0..FRAGMENTS).map(|place| (place, features.first_fragment() + place));
+    let fragments = (0..FRAGMENTS).map(|place| (place, WIDTH + features.tokens.len() + place));
     let written = [
         (HEAD, head(weights)),
         (LEXICON, lexicon(weights, &features.values, 1.0, words)),
