@@ -21,9 +21,9 @@ mod trust;
 mod wordpiece;
 
 pub use bundle::{
-    BundleError, BundleParts, ClassifierInfo, EXAMPLES, FORMAT, HEAD, LABEL_RULE, LEXICON,
-    MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training, VOCABULARY, digest,
-    is_label, seal,
+    BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLES, FORMAT, HEAD, LABEL_RULE,
+    LEXICON, LabelCalibration, MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training,
+    VOCABULARY, digest, is_label, seal,
 };
 pub use confidence::{Confidence, Threshold};
 pub use embedding::WIDTH;
