@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit status: 0 done, 1 ran
 //! but something in the data was wrong, 2 could not run (usage, config, model).
 
+mod calibrate;
 mod classify;
 mod compile_rules;
 mod distil;
@@ -44,6 +45,7 @@ enum Command {
     CompileRules(compile_rules::Args),
     Evaluate(evaluate::Args),
     Train(train::Args),
+    Calibrate(calibrate::Args),
     Distil(distil::Args),
     /// Print a completion script for a shell
     ///
@@ -76,6 +78,7 @@ fn run(command: Command) -> Result<Ended, Failure> {
         Command::CompileRules(args) => compile_rules::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Distil(args) => distil::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -108,7 +108,7 @@ fn a_model_that_never_labels_is_announced() {
         String::from_utf8(output.stderr).unwrap()
     };
     let never = said("0.02");
-    assert!(never.contains("no label reaches the target error: at 0.02 about 149 "), "{never}");
+    assert!(never.contains("no label reaches the target error: at 0.02 at least 149 "), "{never}");
     assert!(never.contains("[thresholds]") && never.contains("--target-error"), "{never}");
     assert_eq!(said("0.1"), "");
 }

@@ -242,6 +242,7 @@ fn small() -> BundleParts {
         labels: vec!["bad".to_owned(), "good".to_owned()],
         thresholds: vec![Threshold::At(Confidence::ONE), Threshold::Never],
         temperature: 1.5,
+        calibration: None,
         training: Training::default(),
         quality: Vec::new(),
     };

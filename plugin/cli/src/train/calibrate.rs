@@ -1,15 +1,11 @@
-//! From out-of-fold logits to a temperature and to thresholds with a guarantee.
+//! From out-of-fold logits to a temperature, and to answers with a confidence.
 
 use argmin::core::{CostFunction, Error, Executor, State};
 use argmin::solver::brent::BrentOpt;
+use logtriage_engine::Confidence;
 use logtriage_engine::semantic::shrink;
-use logtriage_engine::{Confidence, Threshold};
-use statrs::distribution::{Beta, ContinuousCDF};
 
 use super::logistic::log_softmax;
-
-/// Probability that a threshold's promise does not hold.
-const DELTA: f64 = 0.05;
 
 /// What a model says of a template that it has not seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,86 +78,9 @@ pub(crate) fn answers(held_out: &[HeldOut], targets: &[usize], temperature: f64)
     held_out.iter().zip(targets).map(answer).collect()
 }
 
-/// The threshold of each label: the lowest confidence from which on the answers of that label are
-/// wrong at most `target` of the time, with probability 95%; never, if there is none.
-pub(crate) fn thresholds(answers: &[Answer], labels: usize, target: f64) -> Vec<Threshold> {
-    (0..labels)
-        .map(|label| {
-            let mut own: Vec<Answer> =
-                answers.iter().copied().filter(|answer| answer.said == label).collect();
-            own.sort_by_key(|answer| std::cmp::Reverse(answer.confidence));
-            threshold(&own, target)
-        })
-        .collect()
-}
-
-/// Learn then test (Angelopoulos et al., 2021) with fixed-sequence testing: going down in steps of
-/// 0.01, each confidence is tested at the full level until one fails; the last that passed is the
-/// threshold. The first test is where there are answers enough to bear two errors (or one, or none,
-/// if there are too few altogether), so that one wrong answer at the top does not end it; where
-/// that is depends on no answer being right. `own` is sorted, the surest first.
-fn threshold(own: &[Answer], target: f64) -> Threshold {
-    let bears = |errors: &usize| upper_bound(*errors, own.len()) <= target;
-    let Some(spare) = [2, 1, 0].into_iter().find(bears) else { return Threshold::Never };
-    let mut passed = Threshold::Never;
-    for units in (0..100).rev().map(|step| step * 100) {
-        let Some(least) = Confidence::from_units(units) else { break };
-        let accepted = &own[..own.partition_point(|answer| answer.confidence >= least)];
-        let wrong = accepted.iter().filter(|answer| !answer.is_right()).count();
-        if upper_bound(spare, accepted.len()) > target {
-            continue;
-        }
-        if upper_bound(wrong, accepted.len()) > target {
-            break;
-        }
-        passed = Threshold::At(least);
-    }
-    passed
-}
-
-/// The exact one-sided upper bound on an error rate of which `wrong` of `all` were seen (Clopper
-/// and Pearson, Biometrika 1934), at 95%.
-pub(crate) fn upper_bound(wrong: usize, all: usize) -> f64 {
-    if wrong >= all {
-        return 1.0;
-    }
-    Beta::new(wrong as f64 + 1.0, (all - wrong) as f64)
-        .map_or(1.0, |beta| beta.inverse_cdf(1.0 - DELTA))
-}
-
-/// How many answers without an error bring the bound down to `target`: the smallest n with
-/// 0.05^(1/n) at least 1 - target.
-pub(crate) fn answers_needed(target: f64) -> u64 {
-    (DELTA.ln() / (1.0 - target).ln()).ceil() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(right: bool, units: u16) -> Answer {
-        let confidence = Confidence::from_units(units).unwrap();
-        Answer { truth: usize::from(!right), said: 0, confidence }
-    }
-
-    #[test]
-    fn the_bound_is_the_exact_one() {
-        // Without an error it is 1 - 0.05^(1/n).
-        assert!((upper_bound(0, 59) - (1.0 - 0.05_f64.powf(1.0 / 59.0))).abs() < 1e-6);
-        assert!(upper_bound(0, 58) > 0.05 && upper_bound(0, 59) < 0.05);
-        assert!((upper_bound(5, 100) - 0.1022).abs() < 1e-3);
-        assert_eq!(upper_bound(0, 0), 1.0);
-        assert_eq!(answers_needed(0.05), 59);
-    }
-
-    #[test]
-    fn a_threshold_stops_where_errors_begin() {
-        let mut own: Vec<Answer> = (0..100).map(|_| answer(true, 9000)).collect();
-        own.extend((0..20).map(|_| answer(false, 5000)));
-        let at = |units| Threshold::At(Confidence::from_units(units).unwrap());
-        assert_eq!(threshold(&own, 0.05), at(5100));
-        assert_eq!(threshold(&own[..40], 0.05), Threshold::Never);
-    }
 
     #[test]
     fn unknown_words_make_an_answer_unsure() {

@@ -9,17 +9,18 @@ pub(crate) mod calibrate;
 pub(crate) mod confusion;
 pub(crate) mod features;
 pub(crate) mod folds;
+pub(crate) mod guarantee;
 mod logistic;
 pub(crate) mod metrics;
-mod report;
-mod write;
+pub(crate) mod report;
+pub(crate) mod write;
 
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use logtriage_engine::semantic::{
-    BundleParts, ClassifierInfo, Embedder, LABEL_RULE, TABLE, Training, VOCABULARY, builtin_parts,
-    is_label,
+    BundleParts, Calibration, ClassifierInfo, Embedder, LABEL_RULE, TABLE, Training, VOCABULARY,
+    builtin_parts, is_label,
 };
 use logtriage_engine::{JournalProblem, Masker, Model, Threshold, read_journal};
 
@@ -86,7 +87,8 @@ pub(crate) struct Args {
 /// If options, data or table cannot be used: one label only, fewer than 20 templates, a label with
 /// fewer than 5, an unknown column. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
-    check_target_and_c(args.target_error, args.c.unwrap_or(1.0))?;
+    check_target(args.target_error)?;
+    check_c(args.c.unwrap_or(1.0))?;
     let mut parts = match &args.table {
         Some(dir) => logtriage_files::read_parts(dir).map_err(sentence)?,
         None => builtin_parts(),
@@ -144,15 +146,19 @@ pub(crate) fn sentence(error: impl std::fmt::Display) -> Failure {
     Failure::other(error.to_string())
 }
 
-/// Whether these options can be used.
-pub(crate) fn check_target_and_c(target: f64, c: f64) -> Result<(), Failure> {
-    if !(target > 0.0 && target < 1.0) {
-        return Err(Failure::other(format!("--target-error is {target}, expected 0 to 1")));
+/// Whether `--target-error` can be one.
+pub(crate) fn check_target(target: f64) -> Result<(), Failure> {
+    if target > 0.0 && target < 1.0 {
+        return Ok(());
     }
-    if !(1e-6..=1e6).contains(&c) {
-        return Err(Failure::other(format!("--c is {c}, expected 1e-6 to 1e6")));
+    Err(Failure::other(format!("--target-error is {target}, expected 0 to 1")))
+}
+
+pub(crate) fn check_c(c: f64) -> Result<(), Failure> {
+    if (1e-6..=1e6).contains(&c) {
+        return Ok(());
     }
-    Ok(())
+    Err(Failure::other(format!("--c is {c}, expected 1e-6 to 1e6")))
 }
 
 /// Whether a model can be trained on this.
@@ -197,13 +203,15 @@ fn train(
     writeln!(page, "C {c}, temperature {temperature:.4}").map_err(sentence)?;
 
     let answers = calibrate::answers(&first, &targets, temperature);
-    let thresholds = calibrate::thresholds(&answers, data.labels.len(), args.target_error);
+    let thresholds = guarantee::thresholds(&answers, data.labels.len(), args.target_error);
+    let calibration = calibration(by.name(), data, &answers, &thresholds, args.target_error);
     let mut quality = vec![show(by, &answers, data, &thresholds, page)?];
     for &by in others {
         let held_out = hold_out(embedder, &features, &targets, data, by, c)?;
         let answers = calibrate::answers(&held_out, &targets, temperature);
         quality.push(show(by, &answers, data, &thresholds, page)?);
     }
+    page.push_str(&report::promise(&data.labels, &thresholds, &calibration).map_err(sentence)?);
     if thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
         screen::tell(&never_labels(args.target_error));
     }
@@ -217,20 +225,37 @@ fn train(
         templates: data.rows.len(),
         sources: data.sources.len(),
         c,
-        target_error: args.target_error,
     };
     let labels = data.labels.clone();
-    let info = ClassifierInfo { labels, thresholds, temperature, training, quality };
+    let calibration = Some(calibration);
+    let info = ClassifierInfo { labels, thresholds, temperature, calibration, training, quality };
     Ok(write::bundle(parts, embedder.info().clone(), info, &weights, &features, data))
 }
 
+/// How `thresholds` were chosen, for the manifest and the report.
+pub(crate) fn calibration(
+    by: &str,
+    data: &Labelled,
+    answers: &[Answer],
+    thresholds: &[Threshold],
+    target: f64,
+) -> Calibration {
+    Calibration {
+        by: by.to_owned(),
+        digest: write::data_digest(data),
+        templates: data.rows.len(),
+        probability: guarantee::PROBABILITY,
+        labels: guarantee::found(answers, thresholds, target),
+    }
+}
+
 /// What is said of a model whose semantic tier gives no label.
-fn never_labels(target_error: f64) -> String {
+pub(crate) fn never_labels(target_error: f64) -> String {
     format!(
-        "logtriage: no label reaches the target error: at {target_error} about {} held-out answers \
-         without an error are needed per label, so this model labels nothing; give more examples, \
+        "logtriage: no label reaches the target error: at {target_error} at least {} answers without \
+         an error are needed per label, so this model labels nothing; give more examples, \
          raise --target-error, or set [thresholds] in logtriage.toml",
-        calibrate::answers_needed(target_error)
+        guarantee::answers_needed(target_error)
     )
 }
 
@@ -301,7 +326,7 @@ fn show(
 fn trade_off(answers: &[Answer], labels: usize, page: &mut String) -> std::fmt::Result {
     writeln!(page, "\ntarget error  coverage  accuracy of what is covered  labels never given")?;
     for target in [0.02, 0.05, 0.1, 0.15, 0.2] {
-        let thresholds = calibrate::thresholds(answers, labels, target);
+        let thresholds = guarantee::thresholds(answers, labels, target);
         let scores = Scores::of(answers, &thresholds);
         let never = thresholds.iter().filter(|threshold| **threshold == Threshold::Never).count();
         writeln!(

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use logtriage_engine::Threshold;
+use logtriage_engine::semantic::Calibration;
 
 use super::folds::By;
 use super::metrics::Scores;
@@ -13,7 +14,7 @@ use crate::screen::one_line;
 const CONFLICTS_SHOWN: usize = 10;
 
 /// What was read.
-pub(super) fn data(data: &Labelled) -> Result<String, fmt::Error> {
+pub(crate) fn data(data: &Labelled) -> Result<String, fmt::Error> {
     let mut out = String::new();
     writeln!(
         out,
@@ -58,6 +59,52 @@ pub(super) fn scores(
     )?;
     table(&mut out, scores, labels, thresholds)?;
     reliability(&mut out, scores)?;
+    Ok(out)
+}
+
+/// What each threshold promises, and what a label without one lacks.
+pub(crate) fn promise(
+    labels: &[String],
+    thresholds: &[Threshold],
+    calibration: &Calibration,
+) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(5);
+    writeln!(
+        out,
+        "\n{:width$}  threshold  answers  accepted  wrong  coverage  error at most  target",
+        "label"
+    )?;
+    for ((label, threshold), found) in labels.iter().zip(thresholds).zip(&calibration.labels) {
+        let bound = found.upper_bound.map_or("-".to_owned(), |bound| format!("{bound:.4}"));
+        writeln!(
+            out,
+            "{:width$}  {:>9}  {:7}  {:8}  {:5}  {:8.4}  {bound:>13}  {:6}",
+            one_line(label, usize::MAX),
+            threshold.to_string(),
+            found.answers,
+            found.accepted,
+            found.wrong,
+            found.coverage,
+            found.target_error
+        )?;
+    }
+    writeln!(
+        out,
+        "Each error is at most that with probability {}%, for each label by itself, one vote per\n\
+         template, and on logs like those that were calibrated on: on others it is no promise.",
+        calibration.probability * 100.0
+    )?;
+    for (label, found) in labels.iter().zip(&calibration.labels) {
+        if let Some(missing) = found.answers_missing {
+            writeln!(
+                out,
+                "{} is never given and always left to the reasoning tier: about {missing} more \
+                 answers without an error are needed",
+                one_line(label, usize::MAX)
+            )?;
+        }
+    }
     Ok(out)
 }
 

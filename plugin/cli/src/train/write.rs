@@ -80,7 +80,7 @@ fn examples(data: &Labelled) -> Vec<u8> {
 }
 
 /// XXH3-128 over template, label and source of every row, each ended by a line end.
-pub(super) fn data_digest(data: &Labelled) -> String {
+pub(crate) fn data_digest(data: &Labelled) -> String {
     let mut text = String::new();
     for row in &data.rows {
         for part in [&row.template, &data.labels[row.label], &data.sources[row.source]] {

@@ -154,6 +154,9 @@ pub struct ClassifierInfo {
     pub thresholds: Vec<Threshold>,
     /// What logits are divided by, 0.01 to 100.
     pub temperature: f64,
+    /// How the thresholds were chosen; absent in bundles made before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// What it was trained on.
     pub training: Training,
     /// What was measured on held-out data.
@@ -171,8 +174,44 @@ pub struct Training {
     pub sources: usize,
     /// Inverse strength of regularisation.
     pub c: f64,
-    /// Error that thresholds were set to stay under, with 95% confidence for each label.
+}
+
+/// How thresholds were chosen: on which answers, and with what guarantee.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Whose answers: `source` or `template` for the training data, each answered by a model that
+    /// has not seen the fold of its source or template; `calibrate` for other labelled data.
+    pub by: String,
+    /// XXH3-128 of that data, as [`Training::digest`].
+    pub digest: String,
+    /// Distinct templates, one vote each.
+    pub templates: usize,
+    /// Probability with which the bound of each label holds by itself: 0.95.
+    pub probability: f64,
+    /// One for each label.
+    pub labels: Vec<LabelCalibration>,
+}
+
+/// What calibration found of one label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LabelCalibration {
+    /// The highest share of wrong answers allowed, above 0, below 1.
     pub target_error: f64,
+    /// Templates whose first candidate it was.
+    pub answers: usize,
+    /// Those of them that reach the threshold.
+    pub accepted: usize,
+    /// Those of these that are wrong.
+    pub wrong: usize,
+    /// Share of the answers that reach the threshold.
+    pub coverage: f64,
+    /// Upper bound on the share of wrong answers among those that reach the threshold, rounded up
+    /// to 4 decimals; absent where the threshold is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper_bound: Option<f64>,
+    /// Where the threshold is never: with how many more answers, all right and sure, there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_missing: Option<usize>,
 }
 
 /// Quality on templates that were held out.
@@ -186,7 +225,7 @@ pub struct Quality {
     pub macro_f1: f64,
     /// Expected calibration error, 10 bins.
     pub calibration_error: f64,
-    /// Share of templates whose first candidate reaches its threshold.
+    /// Share of templates whose first candidate reaches the threshold that training chose.
     pub coverage: f64,
     /// Share of those whose first candidate is right.
     pub accuracy_when_covered: f64,
@@ -319,6 +358,12 @@ impl ClassifierInfo {
         }
         if self.thresholds.len() != labels {
             return Err(format!("has {} thresholds, expected {labels}", self.thresholds.len()));
+        }
+        if let Some(calibration) = &self.calibration
+            && calibration.labels.len() != labels
+        {
+            let found = calibration.labels.len();
+            return Err(format!("has the calibration of {found} labels, expected {labels}"));
         }
         if !(0.01..=100.0).contains(&self.temperature) {
             return Err(format!("has temperature {}, expected 0.01 to 100", self.temperature));

@@ -23,9 +23,9 @@ mod trust;
 mod wordpiece;
 
 pub use bundle::{
-    BundleError, BundleParts, ClassifierInfo, EXAMPLES, FORMAT, FRAGMENT_LEXICON, HEAD, LABEL_RULE,
-    LEXICON, MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training, VOCABULARY, digest,
-    is_label, seal,
+    BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLES, FORMAT, FRAGMENT_LEXICON,
+    HEAD, LABEL_RULE, LEXICON, LabelCalibration, MANIFEST, Manifest, PartInfo, Quality, TABLE,
+    TableInfo, Training, VOCABULARY, digest, is_label, seal,
 };
 pub use confidence::{Confidence, Threshold};
 pub use embedding::WIDTH;

@@ -91,7 +91,8 @@ pub(super) struct Args {
 /// # Errors
 /// If options, data, table or teacher cannot be used, or the report cannot be written.
 pub(super) fn run(args: &Args) -> Result<Ended, Failure> {
-    train::check_target_and_c(args.target_error, args.c)?;
+    train::check_target(args.target_error)?;
+    train::check_c(args.c)?;
     if !(2..=1000).contains(&args.folds) {
         return Err(Failure::other(format!("--folds is {}, expected 2 to 1000", args.folds)));
     }

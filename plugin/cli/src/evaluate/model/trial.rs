@@ -10,6 +10,7 @@ use crate::labelled::Labelled;
 use crate::train::calibrate::{self, Answer, HeldOut};
 use crate::train::confusion::Confusion;
 use crate::train::folds::{self, By, FOLDS, Task};
+use crate::train::guarantee;
 use crate::train::sentence;
 
 /// What is held out together.
@@ -97,7 +98,7 @@ impl Trial {
         let ours = said.first().and_then(|said| said.sure.as_ref());
         let choose = || {
             let answers = ours.map_or(&[][..], |sure| &sure.answers);
-            calibrate::thresholds(answers, data.labels.len(), target_error)
+            guarantee::thresholds(answers, data.labels.len(), target_error)
         };
         let thresholds = first.map_or_else(choose, |first| first.thresholds.clone());
         Ok(Self { said, thresholds })
