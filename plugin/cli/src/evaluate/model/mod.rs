@@ -64,7 +64,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = train::folds::FOLDS, value_name = "N")]
     folds: usize,
     /// Inverse strength of regularisation, as `train` prints it; the default is the built-in model's
-    #[arg(long, default_value_t = 12.0, value_name = "C")]
+    #[arg(long, default_value_t = 6.0, value_name = "C")]
     c: f64,
     /// Highest share of wrong answers that thresholds are chosen for, above 0, below 1
     #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
