@@ -7,13 +7,14 @@ use std::path::Path;
 
 use logtriage_engine::Model;
 use logtriage_engine::semantic::{
-    BundleParts, EXAMPLES, HEAD, LEXICON, MANIFEST, TABLE, VOCABULARY,
+    BundleParts, EXAMPLES, GROUP_TITLES, GROUPS, HEAD, LEXICON, MANIFEST, TABLE, VOCABULARY,
 };
 
 use crate::error::FileError;
 
 /// Every file that a bundle or a table may hold.
-const NAMES: [&str; 6] = [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, EXAMPLES];
+const NAMES: [&str; 8] =
+    [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, GROUPS, GROUP_TITLES, EXAMPLES];
 
 /// Reads and checks the bundle in `directory`.
 ///

@@ -1,6 +1,7 @@
 //! `logtriage evaluate`: how good the parts are, measured on data with known answers.
 
 mod grouping;
+mod groups;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub struct Args {
 #[derive(Subcommand, Debug)]
 enum What {
     Templates(TemplateArgs),
+    Groups(groups::Args),
 }
 
 /// Measure template masking: grouping accuracy and keys per true template
@@ -50,6 +52,7 @@ struct TemplateArgs {
 pub fn run(args: &Args) -> Result<Ended, Failure> {
     match &args.what {
         What::Templates(args) => templates(args),
+        What::Groups(args) => groups::run(args),
     }
 }
 

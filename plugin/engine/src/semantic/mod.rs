@@ -3,7 +3,7 @@
 //! ```text
 //! template ──► WordPiece ids ──► weighted mean of table rows ──► 256 numbers ─┐
 //!                      └───────► set of tokens ──► lexicon ───────────────────┤
-//!                     label, confidence ◄── trust ◄── softmax ◄── temperature ◄── logits ┘
+//!        group ◄──── label, confidence ◄── trust ◄── softmax ◄── temperature ◄── logits ┘
 //! ```
 //! The logits are linear in the tokens, so that an explanation is exact. Trust shrinks what is said
 //! of a text in words that training never had. It costs a few
@@ -14,6 +14,7 @@ mod confidence;
 mod embedding;
 mod examples;
 mod explain;
+mod groups;
 mod head;
 mod lexicon;
 mod model;
@@ -21,9 +22,9 @@ mod trust;
 mod wordpiece;
 
 pub use bundle::{
-    BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLES, FORMAT, HEAD, LABEL_RULE,
-    LEXICON, LabelCalibration, MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training,
-    VOCABULARY, digest, is_label, seal,
+    BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLES, FORMAT, GROUP_TITLES, GROUPS,
+    HEAD, LABEL_RULE, LEXICON, LabelCalibration, MANIFEST, Manifest, PartInfo, Quality, TABLE,
+    TableInfo, Training, VOCABULARY, digest, is_label, seal,
 };
 pub use confidence::{Confidence, Threshold};
 pub use embedding::WIDTH;
