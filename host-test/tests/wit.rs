@@ -188,6 +188,7 @@ fn events_and_outcomes_are_those_of_the_engine() {
         reason,
         pending,
         candidates,
+        group,
     });
     // An id of a label means nothing outside.
     assert_eq!(contract.members("outcome"), engine[1..]);

@@ -12,7 +12,7 @@ pub(crate) const NO_LIMIT: &str = "max_new_templates_per_second = 0\n";
 /// A config that shows everything that must agree.
 pub(crate) const VERBOSE: &str = r#"
 max_new_templates_per_second = 0
-fields = ["template", "rule", "by", "reason", "candidates"]
+fields = ["template", "rule", "by", "reason", "candidates", "group"]
 "#;
 
 /// What a config says that has rules of its own.

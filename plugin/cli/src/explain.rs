@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use logtriage_engine::semantic::Scratch;
 use logtriage_engine::{Engine, Event, Model, Outcome, Setup, Threshold};
 use logtriage_files::RuleForm;
 
@@ -13,7 +14,7 @@ use crate::setup::SetupArgs;
 /// Show how a message gets its label
 ///
 /// Prints its template, the rule that matches or none, the labels with their probabilities and
-/// thresholds, the tokens that weighed most, and the known templates that are nearest.
+/// thresholds, its group, the tokens that weighed most, and the known templates that are nearest.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -82,6 +83,7 @@ fn verdict(outcome: &Outcome<'_>, page: &mut Page) {
 /// What the model thinks of the template, whether it was asked or not.
 fn opinion(setup: &Setup, template: &str, top: usize, page: &mut Page) {
     let model = setup.model();
+    group(model, template, page);
     let explanation = model.explain(template);
     page.head("labels of the semantic tier", "probability  threshold");
     for (place, (label, probability)) in explanation.labels.iter().take(top).enumerate() {
@@ -96,6 +98,15 @@ fn opinion(setup: &Setup, template: &str, top: usize, page: &mut Page) {
         page.text(&format!("  {:<26} {:>+11.4}", screen::one_line(&token.token, 26), token.share));
     }
     nearest(model, template, top, page);
+}
+
+/// The group by its name, and the template that stands for it.
+fn group(model: &Model, template: &str, page: &mut Page) {
+    let Some(group) = model.predict_with_group(template, &mut Scratch::default()).group else {
+        return;
+    };
+    let name = model.group_name(group).unwrap_or_default();
+    page.line("group", &format!("{name}, as: {}", model.group_title(group)));
 }
 
 fn nearest(model: &Model, template: &str, top: usize, page: &mut Page) {

@@ -75,6 +75,15 @@ fn a_csv_becomes_a_bundle_the_same_every_time() {
     let prediction = model.predict("printer failed badly", &mut scratch);
     assert_eq!(model.labels()[usize::from(prediction.label)], "Error");
     assert_eq!(model.info().training.templates, 128);
+    assert_eq!(model.groups(), 6);
+
+    let calibration = model.info().calibration.as_ref().unwrap();
+    assert_eq!((calibration.by.as_str(), calibration.templates), ("template", 128));
+    assert_eq!(calibration.digest, model.info().training.digest);
+    for label in &calibration.labels {
+        assert_eq!((label.target_error, label.answers, label.wrong), (0.1, 64, 0));
+        assert!(label.accepted > 28 && label.upper_bound.unwrap() <= 0.1, "{label:?}");
+    }
 }
 
 #[test]

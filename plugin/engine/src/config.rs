@@ -64,6 +64,8 @@ pub struct Config {
     /// The reasoning tier, if configured.
     pub reasoning: Option<Reasoning>,
     thresholds: Vec<ThresholdEntry>,
+    /// Where `fields` stands in the file, if it does.
+    fields_place: Option<(String, usize, usize)>,
 }
 
 /// What to do with a record that already has our key.
@@ -93,17 +95,20 @@ pub enum Field {
     Pending,
     /// The best labels of the semantic tier with their probabilities.
     Candidates,
+    /// The group of the template: templates of nearby meaning, whatever the words.
+    Group,
 }
 
 impl Field {
     /// All fields with their names.
-    pub const ALL: [(&'static str, Field); 6] = [
+    pub const ALL: [(&'static str, Field); 7] = [
         ("template", Field::Template),
         ("rule", Field::Rule),
         ("by", Field::By),
         ("reason", Field::Reason),
         ("pending", Field::Pending),
         ("candidates", Field::Candidates),
+        ("group", Field::Group),
     ];
 
     /// The field's name in configs and output.
@@ -151,6 +156,7 @@ impl Default for Config {
             max_new_templates_per_second: None,
             reasoning: None,
             thresholds: Vec::new(),
+            fields_place: None,
         }
     }
 }
@@ -192,6 +198,23 @@ impl Config {
             *place = entry.threshold;
         }
         Ok(thresholds)
+    }
+
+    /// Whether events get the group of their template; `groups` is how many the model has.
+    ///
+    /// # Errors
+    /// `fields` names `group`, and there are none.
+    pub(crate) fn wants_group(&self, groups: usize) -> Result<bool, TextError> {
+        let wanted = self.fields.contains(&Field::Group);
+        if !wanted || groups > 0 {
+            return Ok(wanted);
+        }
+        let (file, line, column) =
+            self.fields_place.clone().unwrap_or_else(|| ("fields".to_owned(), 1, 1));
+        let message = "fields names \"group\", but the model has no groups; train it again with \
+                       this version, or leave \"group\" out"
+            .to_owned();
+        Err(TextError { file, line, column, message })
     }
 }
 
@@ -263,6 +286,7 @@ impl Reader<'_> {
             source_keys,
             output_key,
             on_existing: raw.on_existing,
+            fields_place: raw.fields.as_ref().map(|fields| self.place(fields.span())),
             fields: self.fields(raw.fields)?,
             rules: self.rules(raw.rules)?,
             model: self.model(raw.model)?,
@@ -275,6 +299,11 @@ impl Reader<'_> {
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> TextError {
         TextError::at(self.file, self.text, Some(span), message)
+    }
+
+    fn place(&self, span: Range<usize>) -> (String, usize, usize) {
+        let place = self.error(span, "");
+        (place.file, place.line, place.column)
     }
 
     fn keys(
@@ -386,11 +415,7 @@ impl Reader<'_> {
                 return Err(self.error(span, message));
             }
         };
-        let place = self.error(label.span(), "");
-        Ok(ThresholdEntry {
-            label: label.get_ref().clone(),
-            threshold,
-            place: (place.file, place.line, place.column),
-        })
+        let place = self.place(label.span());
+        Ok(ThresholdEntry { label: label.get_ref().clone(), threshold, place })
     }
 }

@@ -64,6 +64,7 @@ pub struct Engine {
     pending: PendingQueue,
     new_templates: Window,
     candidates: Vec<(LabelId, Confidence)>,
+    group: Option<u16>,
     object: Vec<u8>,
     stats: Stats,
 }
@@ -79,6 +80,7 @@ pub struct Setup {
     keys: Keys,
     on_existing: OnExisting,
     fields: Vec<Field>,
+    wants_group: bool,
     cache_size: usize,
     max_new: u32,
     share: Share,
@@ -88,13 +90,14 @@ impl Setup {
     /// Puts config, rules and model together. The label set is the model's.
     ///
     /// # Errors
-    /// A threshold for a label that the model does not have; rules that were read with other labels
-    /// than the model's.
+    /// A threshold for a label that the model does not have; `group` among the fields and a model
+    /// without groups; rules that were read with other labels than the model's.
     pub fn new(config: &Config, rules: Rules, model: Arc<Model>) -> Result<Self, TextError> {
         let labels = Labels::new(model.labels().iter().map(String::as_str));
         Ok(Self {
             rules: matching(rules, &labels)?,
             thresholds: config.thresholds(&labels, model.thresholds())?,
+            wants_group: config.wants_group(model.groups())?,
             labels,
             model,
             keys: Keys::new(&config.message_keys, &config.source_keys, &config.output_key),
@@ -159,6 +162,7 @@ impl Engine {
             pending: PendingQueue::new(),
             new_templates: Window::default(),
             candidates: Vec::new(),
+            group: None,
             object: Vec::new(),
             stats: Stats { labels: vec![0; setup.labels.len()], ..Stats::default() },
             setup,
@@ -193,7 +197,7 @@ impl Engine {
         if let Some(said) = self.seen.said()
             && said.tier != Tier::None
         {
-            self.stats.cache_hits += u64::from(said.tier != Tier::Rule);
+            self.stats.cache_hits += u64::from(said.tier != Tier::Rule || self.setup.wants_group);
             self.stats.count(said.tier, said.label);
             return out.extend_from_slice(&said.object);
         }
@@ -207,7 +211,9 @@ impl Engine {
         }
         let (start, outcome) = (out.len(), self.outcome(decided.as_ref()));
         outcome.write_json(&self.setup.fields, &self.setup.labels, out);
-        if outcome.tier != Tier::None || !self.setup.fields.contains(&Field::Pending) {
+        let is_whole = outcome.group.is_some() || !self.setup.wants_group;
+        let may_wait = outcome.tier == Tier::None && self.setup.fields.contains(&Field::Pending);
+        if is_whole && !may_wait {
             self.seen.keep(&outcome, out.get(start..).unwrap_or_default());
         }
     }
@@ -313,6 +319,7 @@ impl Engine {
             return None;
         }
         self.candidates.clear();
+        self.group = None;
         let decided = self.decide(&Arc::clone(&self.seen), event, now);
         self.stats.count(decided.tier, decided.label);
         Some(decided)
@@ -347,6 +354,10 @@ impl Engine {
 
     fn decide(&mut self, seen: &Seen, event: &Event<'_>, now: u64) -> Decided {
         if let Some(rule) = seen.rule {
+            if self.setup.wants_group && !seen.template.is_empty() {
+                self.predict(seen, now);
+                self.candidates.clear();
+            }
             return Decided::of(Tier::Rule, rule.label, Confidence::ONE).by_rule(rule.place);
         }
         // First, because the cache knows by which name the others know the template.
@@ -396,13 +407,19 @@ impl Engine {
             }
             None => {
                 self.stats.cache_misses += 1;
-                let prediction = self.setup.model.predict(&seen.template, &mut self.scratch);
+                let (model, scratch) = (&self.setup.model, &mut self.scratch);
+                let prediction = if self.setup.wants_group {
+                    model.predict_with_group(&seen.template, scratch)
+                } else {
+                    model.predict(&seen.template, scratch)
+                };
                 self.cache.put(seen, prediction);
                 prediction
             }
         };
         let candidates = prediction.candidates.iter().filter(|(_, c)| *c > Confidence::ZERO);
         self.candidates.extend(candidates.map(|(label, c)| (LabelId(*label), *c)));
+        self.group = prediction.group;
         Some(prediction)
     }
 
@@ -427,6 +444,7 @@ impl Engine {
             reason: verdict.and_then(|known| known.reason.as_deref()),
             pending: decided.pending,
             candidates: &self.candidates,
+            group: self.group.and_then(|group| self.setup.model.group_name(group)),
         }
     }
 }

@@ -64,6 +64,8 @@ pub struct Outcome<'e> {
     pub pending: bool,
     /// The model's best labels, best first; empty where it was not asked.
     pub candidates: &'e [(LabelId, Confidence)],
+    /// The name of the template's group, if the config's `fields` asks for it.
+    pub group: Option<&'e str>,
 }
 
 /// What a [`Field`] says of an outcome.
@@ -92,6 +94,7 @@ impl<'e> Outcome<'e> {
             reason: None,
             pending: false,
             candidates: &[],
+            group: None,
         }
     }
 
@@ -123,6 +126,7 @@ impl<'e> Outcome<'e> {
             Field::Rule => self.rule,
             Field::By => self.by,
             Field::Reason => self.reason,
+            Field::Group => self.group,
             Field::Pending => return Some(FieldValue::Flag(self.pending)),
             Field::Candidates => {
                 let some = !self.candidates.is_empty();

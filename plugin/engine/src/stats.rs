@@ -24,7 +24,8 @@ pub struct Stats {
     pub cache_misses: u64,
     /// Templates in the cache now.
     pub cached: u64,
-    /// Events that passed as `none` because too many new templates came at once.
+    /// Events that passed as `none`, or without their group, because too many new templates came at
+    /// once.
     pub shed: u64,
     /// Templates that wait for a verdict now.
     pub pending: u64,

@@ -100,7 +100,7 @@ message_keys = ["text", "a.b"]
 source_keys = []
 output_key = "my-label_1.x@y"
 on_existing = "keep"
-fields = ["candidates", "template", "pending", "reason", "by", "rule"]
+fields = ["group", "candidates", "template", "pending", "reason", "by", "rule"]
 rules = ["mine.toml", "builtin"]
 model = "bundle"
 cache_size = 1
@@ -119,7 +119,7 @@ state_dir = "kept"
     assert_eq!(config.output_key, "my-label_1.x@y");
     assert_eq!(config.on_existing, OnExisting::Keep);
     let names: Vec<_> = config.fields.iter().map(|field| field.name()).collect();
-    assert_eq!(names, ["candidates", "template", "pending", "reason", "by", "rule"]);
+    assert_eq!(names, ["group", "candidates", "template", "pending", "reason", "by", "rule"]);
     assert_eq!(config.rules, [RuleSource::File("mine.toml".to_owned()), RuleSource::Builtin]);
     assert_eq!(config.model, ModelSource::Directory("bundle".to_owned()));
     assert_eq!((config.cache_size, config.max_new_templates_per_second), (1, Some(500)));

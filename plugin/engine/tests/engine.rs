@@ -8,6 +8,7 @@ mod support;
 
 use std::sync::Arc;
 
+use logtriage_engine::semantic::{MANIFEST, Manifest, Scratch, builtin_parts, seal};
 use logtriage_engine::{
     Annotated, BUILTIN_RULES, Confidence, Config, Engine, Event, Field, Kind, Labels, Learned,
     MAX_PENDING, Masker, Model, OFFER_AGAIN_AFTER, Outcome, Rules, Setup, Stats, TemplateId, Tier,
@@ -29,7 +30,7 @@ source = "db*"
 "#;
 
 const ALL_FIELDS: &str =
-    r#"fields = ["template", "rule", "by", "reason", "pending", "candidates"]"#;
+    r#"fields = ["template", "rule", "by", "reason", "pending", "candidates", "group"]"#;
 
 fn config(text: &str) -> Config {
     Config::parse("logtriage.toml", text.as_bytes()).expect(text)
@@ -84,6 +85,63 @@ fn annotate(engine: &mut Engine, record: &str) -> String {
 
 fn template_of(message: &str) -> String {
     Masker::default().mask(message.as_bytes()).to_owned()
+}
+
+// Groups
+
+#[test]
+fn every_template_has_a_group_where_the_config_asks() {
+    let mut engine = sure("fields = [\"group\"]");
+    engine.learn(Kind::Person, &[verdict("ada knows", "Error", "ada")]);
+    let model = Model::builtin().expect("the built-in model");
+    let mut scratch = Scratch::default();
+    for (message, tier) in
+        [("disk full", Tier::Rule), ("ada knows", Tier::Reviewed), ("started", Tier::Semantic)]
+    {
+        let group = model.predict_with_group(message, &mut scratch).group.expect("a group");
+        // New, from the cache, and as the shape is known.
+        for _ in 0..4 {
+            let outcome = label(&mut engine, message);
+            assert_eq!((outcome.tier, outcome.group), (tier, model.group_name(group)));
+            let record = annotate(&mut engine, &format!(r#"{{"message":"{message}"}}"#));
+            let name = model.group_name(group).expect("a name");
+            assert!(record.contains(&format!(r#","group":"{name}"}}"#)), "{record}");
+        }
+        assert_eq!(label(&mut sure(""), message).group, None);
+    }
+    assert!(label(&mut engine, "disk full").candidates.is_empty());
+    assert_eq!(label(&mut engine, "").group, None);
+    let stats = engine.stats();
+    assert_eq!(stats.cache_hits + stats.cache_misses + 1, stats.events);
+}
+
+#[test]
+fn a_group_that_was_shed_comes_later() {
+    let mut engine = sure("fields = [\"group\"]\nmax_new_templates_per_second = 1");
+    label(&mut engine, "started");
+    let record = br#"{"message":"disk full"}"#;
+    for (now, is_there) in [(0, false), (1, false), (2, false), (1000, true), (1001, true)] {
+        let mut out = Vec::new();
+        engine.annotate(record, now, &mut out);
+        let out = String::from_utf8(out).expect("UTF-8");
+        assert!(out.contains("Critical Error"), "{out}");
+        assert_eq!(out.contains("group"), is_there, "{out}");
+    }
+}
+
+#[test]
+fn a_group_needs_a_model_with_groups() {
+    let mut parts = builtin_parts();
+    let manifest = Manifest::parse(&parts[MANIFEST]).expect("a manifest");
+    let mut info = manifest.classifier.expect("a classifier");
+    info.groups = 0;
+    parts = seal(manifest.table, Some(info), parts);
+    let model = Arc::new(Model::load(parts).expect("a model"));
+    let rules = || Rules::parse(&[], &Labels::default()).expect("no rules");
+    let error = Setup::new(&config("cache_size = 9\nfields = [\"group\"]"), rules(), model.clone());
+    let error = error.expect_err("no groups").to_string();
+    assert!(error.starts_with("logtriage.toml:2:10: fields names \"group\""), "{error}");
+    assert!(Setup::new(&config(""), rules(), model).is_ok());
 }
 
 // Tiers in their order
@@ -547,7 +605,7 @@ proptest! {
         stream in stream(),
         turns in prop::collection::vec(0usize..3, 40),
     ) {
-        let setup = setup("fields = [\"template\", \"rule\", \"by\", \"candidates\"]");
+        let setup = setup("fields = [\"template\", \"rule\", \"by\", \"candidates\", \"group\"]");
         let records: Vec<_> = stream.iter().map(|sent| {
             let message = sent.message.as_deref().map(String::from_utf8_lossy);
             serde_json::json!({ "message": message, "source": sent.source }).to_string()

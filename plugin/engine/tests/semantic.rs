@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use logtriage_engine::semantic::{
-    BundleError, BundleParts, EXAMPLES, Embedder, FRAGMENT_LEXICON, FRAGMENTS, HEAD, LEXICON,
-    MANIFEST, Scratch, TABLE, VOCABULARY, WIDTH, builtin_parts,
+    BundleError, BundleParts, EXAMPLES, Embedder, FRAGMENT_LEXICON, FRAGMENTS, GROUP_TITLES,
+    GROUPS, HEAD, LEXICON, MANIFEST, Scratch, TABLE, VOCABULARY, WIDTH, builtin_parts,
 };
 use logtriage_engine::{Confidence, Model, Threshold};
 use proptest::prelude::*;
@@ -155,6 +155,27 @@ fn the_builtin_bundle_is_whole() {
     assert!(model.examples().len() > 5000);
 }
 
+/// What a centroid is a centre of, and groups that hold more than a few words.
+#[test]
+fn groups_hold_what_their_title_says() {
+    let model = model();
+    let mut scratch = Scratch::default();
+    let mut group =
+        |template: &str| model.predict_with_group(template, &mut scratch).group.unwrap();
+    assert!(model.groups() > 30);
+    // A title of 100 characters is cut.
+    let whole = (0..model.groups() as u16).filter(|&g| !model.group_title(g).ends_with('…'));
+    let (found, all) = whole.fold((0, 0), |(found, all), g| {
+        (found + usize::from(group(model.group_title(g)) == g), all + 1)
+    });
+    assert!(all > 20 && found == all, "{found} of {all}");
+    assert_eq!(
+        group("could not connect to server: Connection refused"),
+        group("failed to open database connection to <ip>: connect: connection refused")
+    );
+    assert_ne!(group("Backup of <id> failed"), group("Backup of <id> completed"));
+}
+
 #[test]
 fn confidence_prints_as_json_does() {
     for (units, text) in
@@ -193,6 +214,26 @@ fn another_format_is_refused() {
     assert_eq!(Model::load(parts).unwrap_err(), BundleError::Format { found: 2 });
 }
 
+/// What a bundle was before it had groups and kept its calibration.
+#[test]
+fn an_older_bundle_loads_and_has_no_groups() {
+    let mut parts = builtin_parts();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&parts[MANIFEST]).unwrap();
+    let classifier = manifest["classifier"].as_object_mut().unwrap();
+    classifier.remove("groups");
+    classifier.remove("calibration");
+    classifier["training"]["target_error"] = 0.1.into();
+    for name in [GROUPS, GROUP_TITLES] {
+        parts.remove(name);
+        manifest["parts"].as_object_mut().unwrap().remove(name);
+    }
+    parts.insert(MANIFEST.to_owned(), Cow::Owned(manifest.to_string().into_bytes()));
+    let model = Model::load(parts).unwrap();
+    let prediction = model.predict_with_group("disk failed", &mut Scratch::default());
+    assert_eq!((model.groups(), prediction.group), (0, None));
+    assert_eq!(model.info().calibration, None);
+}
+
 #[test]
 fn a_table_alone_is_no_model() {
     let mut parts = builtin_parts();
@@ -228,12 +269,18 @@ fn small() -> BundleParts {
     lexicon.extend((0..tokens * 2).map(|at| at as u8));
     let mut fragments = floats(&vec![1.0; FRAGMENTS + 2]);
     fragments.extend((0..FRAGMENTS * 2).map(|at| at as u8));
+    // The first is far away from everything.
+    let mut groups = floats(&[1.0, 0.01]);
+    groups.extend([127; WIDTH + 2]);
+    groups.extend([0; WIDTH + 2]);
     let files = [
         (VOCABULARY, b"[UNK]\nfailed\ndisk\n##s\n.\n".to_vec()),
         (TABLE, table),
         (HEAD, head),
         (LEXICON, lexicon),
         (FRAGMENT_LEXICON, fragments),
+        (GROUPS, groups),
+        (GROUP_TITLES, b"disk failed\ndisks fine\n".to_vec()),
         (EXAMPLES, b"{\"template\":\"disk failed\",\"label\":\"bad\"}\n".to_vec()),
     ];
     let files = files.map(|(name, bytes)| (name.to_owned(), Cow::Owned(bytes)));
@@ -243,6 +290,7 @@ fn small() -> BundleParts {
         thresholds: vec![Threshold::At(Confidence::ONE), Threshold::Never],
         temperature: 1.5,
         calibration: None,
+        groups: 2,
         training: Training::default(),
         quality: Vec::new(),
     };
@@ -250,7 +298,16 @@ fn small() -> BundleParts {
 }
 
 fn names() -> impl Strategy<Value = &'static str> {
-    proptest::sample::select(vec![VOCABULARY, TABLE, HEAD, LEXICON, FRAGMENT_LEXICON, EXAMPLES])
+    proptest::sample::select(vec![
+        VOCABULARY,
+        TABLE,
+        HEAD,
+        LEXICON,
+        FRAGMENT_LEXICON,
+        GROUPS,
+        GROUP_TITLES,
+        EXAMPLES,
+    ])
 }
 
 /// Writes the manifest anew, so that only what is said in `parts` itself is wrong.
@@ -268,6 +325,10 @@ fn the_small_bundle_loads() {
     let prediction = model.predict("disk", &mut scratch);
     assert_eq!(prediction.candidates[2], (0, Confidence::ZERO));
     assert_eq!(model.thresholds()[1], Threshold::Never);
+    assert_eq!(prediction.group, None, "nobody asked");
+    let group = model.predict_with_group("disk", &mut scratch).group.unwrap();
+    assert_eq!((model.group_name(group), model.group_title(group)), (Some("g001"), "disks fine"));
+    assert_eq!((model.group_name(2), model.group_title(2)), (None, ""));
 }
 
 proptest! {
@@ -303,7 +364,7 @@ proptest! {
             Err(error) => prop_assert!(error.to_string().contains(name), "{error}"),
             // Another number, but one in range: the model works.
             Ok(model) => {
-                model.predict("disks failed.", &mut Scratch::default());
+                model.predict_with_group("disks failed.", &mut Scratch::default());
                 model.nearest("disk", 2);
             }
         }

@@ -168,6 +168,7 @@ fn label(engine: &mut Engine, event: &Event, now: u64) -> Outcome {
         reason: outcome.reason.map(str::to_owned),
         pending: outcome.pending,
         candidates: candidates(outcome.candidates, &labels),
+        group: outcome.group.map(str::to_owned),
     }
 }
 
@@ -183,6 +184,7 @@ fn unclassified() -> Outcome {
         reason: None,
         pending: false,
         candidates: Vec::new(),
+        group: None,
     }
 }
 

@@ -206,6 +206,7 @@ impl Renderer {
                 Field::Reason => cell(outcome.reason.unwrap_or_default()),
                 Field::Pending => cell(if outcome.pending { "true" } else { "false" }),
                 Field::Candidates => cell(&candidates(outcome.candidates, labels)),
+                Field::Group => cell(outcome.group.unwrap_or_default()),
             }
         }
     }
@@ -253,6 +254,7 @@ impl Renderer {
                 Field::Reason => outcome.reason.unwrap_or_default().to_owned(),
                 Field::Pending => outcome.pending.to_string(),
                 Field::Candidates => candidates(outcome.candidates, labels),
+                Field::Group => outcome.group.unwrap_or_default().to_owned(),
             };
             if !text.is_empty() {
                 let text = screen::one_line(&text, usize::MAX);

@@ -1,6 +1,7 @@
 //! `logtriage evaluate`: how good the parts are, measured on data with known answers.
 
 mod grouping;
+mod groups;
 mod model;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub struct Args {
 enum What {
     Templates(TemplateArgs),
     Model(Box<model::Args>),
+    Groups(groups::Args),
 }
 
 /// Measure template masking: grouping accuracy and keys per true template
@@ -53,6 +55,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     match &args.what {
         What::Templates(args) => templates(args),
         What::Model(args) => model::run(args),
+        What::Groups(args) => groups::run(args),
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! CSV ──► templates ──► embedding and words ──► logistic regression ──► bundle
-//!                              └─ cross-validation ──► C, temperature, thresholds, report
+//!                              ├─ cross-validation ──► C, temperature, thresholds, report
+//!                              └─ k-means ──► groups
 //! ```
 
 pub(crate) mod calibrate;
 pub(crate) mod confusion;
 pub(crate) mod features;
 pub(crate) mod folds;
+pub(crate) mod groups;
 pub(crate) mod guarantee;
 mod logistic;
 pub(crate) mod metrics;
@@ -228,8 +230,17 @@ fn train(
     };
     let labels = data.labels.clone();
     let calibration = Some(calibration);
-    let info = ClassifierInfo { labels, thresholds, temperature, calibration, training, quality };
-    Ok(write::bundle(parts, embedder.info().clone(), info, &weights, &features, data))
+    let info = ClassifierInfo {
+        labels,
+        thresholds,
+        temperature,
+        calibration,
+        groups: 0,
+        training,
+        quality,
+    };
+    let bundle = write::bundle(parts, embedder.info().clone(), info, &weights, &features, data);
+    groups::with_groups(bundle, groups::number(data.rows.len())).map_err(sentence)
 }
 
 /// How `thresholds` were chosen, for the manifest and the report.

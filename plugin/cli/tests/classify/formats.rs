@@ -113,13 +113,14 @@ fn cells_of_ours_are_quoted_where_the_delimiter_asks_for_it() {
 fn fields_are_columns_in_their_order() {
     let place = Place::new();
     place.file("a.csv", "source,log_message\ndb,boom\ndb,quiet night\n");
-    let args = ["a.csv", "--fields", "candidates,rule,pending,template,by,reason,rule"];
+    let args = ["a.csv", "--fields", "candidates,group,rule,pending,template,by,reason,rule"];
     let ran = place.classify(&args).quietly();
     let header = ran.text().lines().next().unwrap_or_default();
-    assert!(header.ends_with(&format!("{ADDED},candidates,rule,pending,template,by,reason")));
+    assert!(header.ends_with(&format!("{ADDED},candidates,group,rule,pending,template,by,reason")));
     assert_eq!(ran.column("rule"), ["boom", ""]);
     assert_eq!(ran.column("pending"), ["false", "true"]);
     assert_eq!(ran.column("template"), ["boom", "quiet night"]);
+    assert!(ran.column("group").iter().all(|group| group.starts_with('g')));
     let candidates = ran.column("candidates");
     assert_eq!(candidates[0], "", "the model is not asked where a rule matches");
     let probabilities: Vec<f64> = candidates[1]

@@ -8,6 +8,8 @@
 //! | `head.bin` | labels × f32 bias, 256 × labels × f32 weights |
 //! | `lexicon.bin` | tokens × f32 values, labels × f32 scales, tokens × labels × i8 weights |
 //! | `fragments.bin` | 32,768 × f32 values, labels × f32 scales, 32,768 × labels × i8 weights |
+//! | `groups.bin` | groups × f32 scales, groups × (256 + labels) × i8 centroids; absent without groups |
+//! | `groups.txt` | the title of each group, one per line: its most central template |
 //! | `examples.jsonl` | the labelled templates it was trained on, `{"template","label"}` per line |
 //!
 //! Floats are little-endian. A *table* is a bundle of `manifest.json`, `vocab.txt` and `table.bin`
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::confidence::Threshold;
+use super::groups::MAX_GROUPS;
 use crate::labels::UNCLASSIFIED;
 
 /// The format that this version reads and writes.
@@ -37,6 +40,10 @@ pub const HEAD: &str = "head.bin";
 pub const LEXICON: &str = "lexicon.bin";
 /// File name of the regression's weights over fragments of words.
 pub const FRAGMENT_LEXICON: &str = "fragments.bin";
+/// File name of the centroids of groups.
+pub const GROUPS: &str = "groups.bin";
+/// File name of the titles of groups.
+pub const GROUP_TITLES: &str = "groups.txt";
 /// File name of the labelled templates.
 pub const EXAMPLES: &str = "examples.jsonl";
 
@@ -157,6 +164,9 @@ pub struct ClassifierInfo {
     /// How the thresholds were chosen; absent in bundles made before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// Groups of templates of nearby meaning, 0 to 1,024; 0 in bundles made before there were any.
+    #[serde(default)]
+    pub groups: usize,
     /// What it was trained on.
     pub training: Training,
     /// What was measured on held-out data.
@@ -358,6 +368,9 @@ impl ClassifierInfo {
         }
         if self.thresholds.len() != labels {
             return Err(format!("has {} thresholds, expected {labels}", self.thresholds.len()));
+        }
+        if self.groups > MAX_GROUPS {
+            return Err(format!("has {} groups, expected 0 to {MAX_GROUPS}", self.groups));
         }
         if let Some(calibration) = &self.calibration
             && calibration.labels.len() != labels

@@ -4,7 +4,7 @@
 //! template ──► WordPiece ids ──► weighted mean of table rows ──► 256 numbers ─┐
 //!    │                 └───────► set of tokens ──► lexicon ───────────────────┤
 //!    └──► fragments of four letters ──► lexicon ──────────────────────────────┤
-//!                     label, confidence ◄── trust ◄── softmax ◄── temperature ◄── logits ┘
+//!        group ◄──── label, confidence ◄── trust ◄── softmax ◄── temperature ◄── logits ┘
 //! ```
 //! The logits are linear in tokens and fragments, so that an explanation is exact. Trust shrinks what is said
 //! of a text in words that training never had. It costs a few
@@ -16,6 +16,7 @@ mod embedding;
 mod examples;
 mod explain;
 mod fragments;
+mod groups;
 mod head;
 mod lexicon;
 mod model;
@@ -24,8 +25,8 @@ mod wordpiece;
 
 pub use bundle::{
     BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLES, FORMAT, FRAGMENT_LEXICON,
-    HEAD, LABEL_RULE, LEXICON, LabelCalibration, MANIFEST, Manifest, PartInfo, Quality, TABLE,
-    TableInfo, Training, VOCABULARY, digest, is_label, seal,
+    GROUP_TITLES, GROUPS, HEAD, LABEL_RULE, LEXICON, LabelCalibration, MANIFEST, Manifest,
+    PartInfo, Quality, TABLE, TableInfo, Training, VOCABULARY, digest, is_label, seal,
 };
 pub use confidence::{Confidence, Threshold};
 pub use embedding::WIDTH;

@@ -1,13 +1,14 @@
 //! The model: from a template to a label with a calibrated confidence.
 
 use super::bundle::{
-    Bundle, BundleError, BundleParts, Checksums, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON, HEAD,
-    LEXICON, MANIFEST, TABLE, TableInfo, VOCABULARY,
+    Bundle, BundleError, BundleParts, Checksums, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON,
+    GROUP_TITLES, GROUPS, HEAD, LEXICON, MANIFEST, TABLE, TableInfo, VOCABULARY,
 };
 use super::confidence::{Confidence, Threshold};
 use super::embedding::{Table, Vector, WIDTH};
 use super::examples::Examples;
 use super::fragments::{FRAGMENTS, fragments};
+use super::groups::{self, Groups};
 use super::head::Head;
 use super::lexicon::{Lexicon, Terms};
 use super::trust::shrink;
@@ -24,6 +25,7 @@ pub struct Scratch {
     pub(super) logits: Vec<f32>,
     sums: Vec<f32>,
     pub(super) probabilities: Vec<f64>,
+    point: Vec<f32>,
 }
 
 impl Default for Scratch {
@@ -37,7 +39,16 @@ impl Default for Scratch {
             logits: Vec::new(),
             sums: Vec::new(),
             probabilities: Vec::new(),
+            point: Vec::new(),
         }
+    }
+}
+
+impl Scratch {
+    /// The point of the template that was predicted last.
+    fn fill_point(&mut self) -> &[f32] {
+        groups::point(&*self.embedding, &self.probabilities, &mut self.point);
+        &self.point
     }
 }
 
@@ -51,6 +62,8 @@ pub struct Prediction {
     /// The three best labels, the best first. A model of fewer labels leaves the last places at
     /// [`Confidence::ZERO`].
     pub candidates: [(u16, Confidence); 3],
+    /// Number of the group, of [`Model::predict_with_group`] alone.
+    pub group: Option<u16>,
 }
 
 impl Prediction {
@@ -67,7 +80,7 @@ impl Prediction {
         }
         let candidates = best.map(|(label, p)| (label, Confidence::from_probability(p)));
         let [(label, confidence), ..] = candidates;
-        Self { label, confidence, candidates }
+        Self { label, confidence, candidates, group: None }
     }
 }
 
@@ -152,6 +165,7 @@ pub struct Model {
     pub(super) fragments: Lexicon,
     pub(super) info: ClassifierInfo,
     pub(super) examples: Examples,
+    groups: Option<Groups>,
 }
 
 impl Model {
@@ -191,7 +205,28 @@ impl Model {
         let (lexicon, fragments) =
             (lexicon(LEXICON, tokens)?, lexicon(FRAGMENT_LEXICON, FRAGMENTS)?);
         let examples = Examples::unread(bundle.part(EXAMPLES)?);
-        Ok(Self { embedder, head, lexicon, fragments, info, examples })
+        let groups = Self::open_groups(&mut bundle, &info)?;
+        Ok(Self { embedder, head, lexicon, fragments, info, examples, groups })
+    }
+
+    fn open_groups(
+        bundle: &mut Bundle,
+        info: &ClassifierInfo,
+    ) -> Result<Option<Groups>, BundleError> {
+        let (groups, labels) = (info.groups, info.labels.len());
+        if groups == 0 {
+            return Ok(None);
+        }
+        let (centroids, titles) =
+            (bundle.sized(GROUPS, Groups::size(groups, labels))?, bundle.text(GROUP_TITLES)?);
+        let found = titles.lines().count();
+        if found != groups {
+            let reason = format!("has {found} lines, expected {groups}");
+            return Err(BundleError::malformed(GROUP_TITLES, reason));
+        }
+        Groups::parse(centroids, groups, labels, titles)
+            .map(Some)
+            .map_err(|reason| BundleError::malformed(GROUPS, reason))
     }
 
     /// Names of the labels; their position is the number of the label.
@@ -219,6 +254,36 @@ impl Model {
         self.score(template, scratch);
         self.probabilities(scratch);
         Prediction::of(&scratch.probabilities)
+    }
+
+    /// The same with the template's group, if the model has groups.
+    pub fn predict_with_group(&self, template: &str, scratch: &mut Scratch) -> Prediction {
+        let prediction = self.predict(template, scratch);
+        let group = self.groups.as_ref().map(|groups| groups.nearest(scratch.fill_point()));
+        Prediction { group, ..prediction }
+    }
+
+    /// Where `template` stands among the centroids of groups: [`WIDTH`] numbers and one for each
+    /// label. What `train` makes groups of.
+    pub fn point<'a>(&self, template: &str, scratch: &'a mut Scratch) -> &'a [f32] {
+        self.predict(template, scratch);
+        scratch.fill_point()
+    }
+
+    /// How many groups there are; none in bundles made before there were any.
+    pub fn groups(&self) -> usize {
+        self.info.groups
+    }
+
+    /// The name of a group in events, such as `g042`: the same as long as the bundle is.
+    pub fn group_name(&self, group: u16) -> Option<&str> {
+        self.groups.as_ref()?.name(group)
+    }
+
+    /// What a group is about: its most central template of the training data. Empty for an unknown
+    /// one.
+    pub fn group_title(&self, group: u16) -> &str {
+        self.groups.as_ref().map_or("", |groups| groups.title(group))
     }
 
     /// From logits to calibrated probabilities.
