@@ -324,6 +324,8 @@ pub fn builtin_parts() -> BundleParts {
         "head.bin",
         "lexicon.bin",
         "fragments.bin",
+        "groups.bin",
+        "groups.txt",
         "examples.jsonl"
     ];
     parts.map(|(name, bytes)| (name.to_owned(), bytes.into())).into()
