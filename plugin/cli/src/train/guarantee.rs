@@ -17,8 +17,8 @@ const DELTA: f64 = 0.05;
 /// Probability that the promise of a label's threshold holds.
 pub(crate) const PROBABILITY: f64 = 1.0 - DELTA;
 
-/// The threshold of each label: the lowest confidence from which on the answers of that label are
-/// wrong at most `target` of the time, with probability 95%; never, if there is none.
+/// The threshold of each label: the lowest confidence, from 0.5 up, from which on the answers of that label
+/// are wrong at most `target` of the time, with probability 95%; never, if there is none.
 pub(crate) fn thresholds(answers: &[Answer], labels: usize, target: f64) -> Vec<Threshold> {
     (0..labels).map(|label| threshold(&own(answers, label), target)).collect()
 }
@@ -61,7 +61,11 @@ fn own(answers: &[Answer], label: usize) -> Vec<Answer> {
     own
 }
 
-/// Going down in steps of 0.01, each confidence is tested at the full level until one fails; the
+/// No label is given that is less likely right than wrong, whatever else is promised: that matters on
+/// logs unlike those that were calibrated on.
+const LOWEST: u16 = 50;
+
+/// Going down in steps of 0.01, to 0.5 at the lowest, each confidence is tested at the full level until one fails; the
 /// last that passed is the threshold. The first test is where there are answers enough to bear two
 /// errors (or one, or none, if there are too few altogether), so that one wrong answer at the top
 /// does not end it; where that is depends on no answer being right. `own` is sorted, the surest
@@ -70,7 +74,7 @@ fn threshold(own: &[Answer], target: f64) -> Threshold {
     let bears = |errors: &usize| upper_bound(*errors, own.len()) <= target;
     let Some(spare) = [2, 1, 0].into_iter().find(bears) else { return Threshold::Never };
     let mut passed = Threshold::Never;
-    for units in (0..100).rev().map(|step| step * 100) {
+    for units in (LOWEST..100).rev().map(|step| step * 100) {
         let Some(least) = Confidence::from_units(units) else { break };
         let accepted = &own[..own.partition_point(|answer| answer.confidence >= least)];
         let wrong = accepted.iter().filter(|answer| !answer.is_right()).count();
