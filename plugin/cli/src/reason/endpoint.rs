@@ -74,6 +74,13 @@ impl Key {
                 (format!("api_key_file = {file:?}"), text)
             }
             (None, Some(name)) => {
+                // It may be the key itself, and is not repeated.
+                if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                    return Err(Failure::other(
+                        "[reasoning] api_key_env takes the name of an environment variable, such as \
+                         \"LOGTRIAGE_API_KEY\", and not the key",
+                    ));
+                }
                 let text = std::env::var_os(name).unwrap_or_default();
                 let text = text.into_string().unwrap_or_else(|_| "\0".to_owned());
                 (format!("api_key_env = {name:?}"), text)

@@ -68,6 +68,17 @@ fn the_key_may_be_in_a_file() {
     assert_eq!(place.server.received()[0].header("authorization"), Some(header.as_str()));
 }
 
+/// In its place, or in the place of its name.
+#[test]
+fn a_key_in_the_config_is_refused_and_not_repeated() {
+    let place = Place::new([Step::Right]);
+    for name in ["api_key", "api_key_env"] {
+        place.write("logtriage.toml", &format!("[reasoning]\n{name} = \"{KEY}\"\n"));
+        let ran = place.reason(&["--status"]).with(2);
+        assert!(ran.errors.contains("api_key_env") && !ran.errors.contains(KEY), "{}", ran.errors);
+    }
+}
+
 /// A proxy of the environment is not told what goes to this machine.
 #[test]
 fn a_proxy_sees_nothing_of_a_local_server() {
