@@ -9,6 +9,9 @@ use ureq::http::Uri;
 
 use crate::failure::Failure;
 
+/// No real key is shorter, in bytes.
+const SHORTEST: usize = 16;
+
 /// Where requests go.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -114,6 +117,14 @@ impl Key {
     /// The text without the key, should a server have quoted it.
     pub fn hide(&self, text: &str) -> String {
         text.replace(&self.0, "<*>")
+    }
+
+    /// The same of an answer, whose reasons are kept. What servers take that want no key (`ollama`,
+    /// `x`) is no secret, and may well be part of an answer.
+    pub fn hide_in_answer(&self, answer: &mut String) {
+        if self.0.len() >= SHORTEST && answer.contains(&self.0) {
+            *answer = self.hide(answer);
+        }
     }
 }
 
