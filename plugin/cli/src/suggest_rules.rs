@@ -46,6 +46,7 @@ pub struct Args {
 /// A template that has a verdict.
 #[derive(Debug)]
 struct Wanted {
+    /// Without secrets: a rules file is kept and handed on.
     template: String,
     label: String,
     by: String,
@@ -108,22 +109,24 @@ fn event(message: &[u8]) -> Event<'_> {
 /// The most frequent templates whose label comes from a verdict.
 fn busiest(args: &Args, engine: &mut Engine) -> Result<Vec<Wanted>, Failure> {
     let mut found: HashMap<String, Wanted> = HashMap::new();
+    let mut masker = Masker::default();
     each_line(args, |message| {
         let outcome = engine.label(&event(message), 0);
         if !matches!(outcome.tier, Tier::Reviewed | Tier::Reasoning) {
             return Ok(());
         }
-        if let Some(known) = found.get_mut(outcome.template) {
+        let template = masker.mask_and_redact(message);
+        if let Some(known) = found.get_mut(template.as_ref()) {
             known.events += 1;
-        } else if outcome.template.len() <= LONGEST {
+        } else if template.len() <= LONGEST {
             let wanted = Wanted {
-                template: outcome.template.to_owned(),
+                template: template.clone().into_owned(),
                 label: outcome.label.to_owned(),
                 by: outcome.by.unwrap_or_default().to_owned(),
                 events: 1,
                 expressions: Vec::new(),
             };
-            found.insert(outcome.template.to_owned(), wanted);
+            found.insert(template.into_owned(), wanted);
         }
         Ok(())
     })?;
@@ -145,7 +148,7 @@ fn busiest(args: &Args, engine: &mut Engine) -> Result<Vec<Wanted>, Failure> {
 fn prove(args: &Args, engine: &mut Engine, wanted: &mut [Wanted]) -> Result<(), Failure> {
     let mut masker = Masker::default();
     each_line(args, |message| {
-        let template = masker.mask(message);
+        let template = masker.mask_and_redact(message);
         let label = engine.label(&event(message), 0).label;
         for wanted in wanted.iter_mut() {
             let own = wanted.template == template;

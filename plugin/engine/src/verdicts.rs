@@ -196,6 +196,16 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_10_mb_costs_itself_alone() {
+        let good = "{\"template\":\"a\",\"label\":\"Error\"}\n";
+        let long = good.replace('a', &"x".repeat(10_000_000));
+        let (verdicts, problems) = read_journal([good, &long, good].concat().as_bytes());
+        assert_eq!(verdicts.len(), 2);
+        assert_eq!(problems.iter().map(|p| p.line).collect::<Vec<_>>(), [2]);
+        assert!(problems[0].message.len() < 100, "{}", problems[0].message);
+    }
+
+    #[test]
     fn a_later_verdict_beats_an_earlier_one() {
         let (labels, mut masker) = (Labels::default(), Masker::default());
         let mut verdicts = Verdicts::default();

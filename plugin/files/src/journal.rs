@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use logtriage_engine::{Engine, JournalProblem, Kind, read_journal};
+use logtriage_engine::{Engine, JournalProblem, Kind, Verdict, read_journal};
 
 use crate::error::FileError;
 use crate::watch::Watched;
@@ -27,6 +27,8 @@ pub(crate) struct Follower {
     tail: Vec<u8>,
     /// The lines before `read`.
     lines: usize,
+    /// `read` is inside of a line that is longer than a step, and passed over.
+    inside_line: bool,
     state: State,
 }
 
@@ -44,7 +46,7 @@ impl Follower {
     pub(crate) fn new(kind: Kind, path: PathBuf) -> Self {
         let file = Watched::unseen(path);
         let state = State::Resting;
-        Self { kind, file, read: 0, tail: Vec::new(), lines: 0, state }
+        Self { kind, file, read: 0, tail: Vec::new(), lines: 0, inside_line: false, state }
     }
 
     /// Looks whether the journal changed.
@@ -108,7 +110,7 @@ impl Follower {
 
     fn start_anew(&mut self, engine: &mut Engine) {
         engine.begin_relearning(self.kind);
-        (self.read, self.lines) = (0, 0);
+        (self.read, self.lines, self.inside_line) = (0, 0, false);
         self.tail.clear();
         self.state = State::Reading { anew: true };
     }
@@ -116,7 +118,7 @@ impl Follower {
     fn learn(&mut self, piece: &Piece, engine: &mut Engine) -> Vec<String> {
         let complete = piece.complete();
         let text = if piece.last { &piece.bytes } else { complete };
-        let (verdicts, problems) = read_journal(text);
+        let (verdicts, problems) = self.read_lines(text, piece.last);
         let refused = engine.learn(self.kind, &verdicts).refused;
         let problems = self.problems(&problems, refused, engine);
         self.advance(complete);
@@ -129,7 +131,24 @@ impl Follower {
         problems
     }
 
+    /// The verdicts of a piece: whole lines, but for the last one of the journal.
+    fn read_lines(&self, text: &[u8], last: bool) -> (Vec<Verdict>, Vec<JournalProblem>) {
+        let end = text.iter().position(|b| *b == b'\n');
+        match (self.inside_line, end) {
+            // What is left of a line is no line, even if it looks like one.
+            (true, end) => read_journal(end.and_then(|end| text.get(end..)).unwrap_or_default()),
+            (false, None) if !last => {
+                let message = format!("a line of over {STEP} bytes is passed over");
+                (Vec::new(), vec![JournalProblem { line: 1, message }])
+            }
+            (false, _) => read_journal(text),
+        }
+    }
+
     fn advance(&mut self, complete: &[u8]) {
+        if let Some(last) = complete.last() {
+            self.inside_line = *last != b'\n';
+        }
         self.read += complete.len() as u64;
         self.lines += complete.iter().filter(|b| **b == b'\n').count();
         self.tail.extend_from_slice(
@@ -171,5 +190,44 @@ impl Piece {
             None if self.last => &[],
             None => &self.bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use logtriage_engine::{Event, Tier};
+
+    use super::*;
+    use crate::{Loaded, RuleForm};
+
+    /// Also if a part of it, read alone, would be a verdict.
+    #[test]
+    fn a_line_longer_than_a_step_is_passed_over_as_a_whole() {
+        let verdict =
+            |template: &str| format!("{{\"template\":\"{template}\",\"label\":\"Error\"}}\n");
+        let long = format!("{}{}", "x".repeat(3 * STEP), verdict("lamp glows"));
+        let journal = [long, verdict("kettle boils"), "no JSON\n".to_owned()].concat();
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("verdicts.human.jsonl");
+        std::fs::write(&path, journal).expect("written");
+        let setup = Loaded::default().setup(RuleForm::Text).expect("a setup");
+        let mut engine = Engine::new(Arc::new(setup));
+        let mut follower = Follower::new(Kind::Person, path);
+        follower.look();
+        let mut problems = Vec::new();
+        while follower.is_reading() {
+            problems.extend(follower.step(&mut engine).expect("read"));
+        }
+        let mut tier = |message: &str| {
+            let message = Some(message.as_bytes().into());
+            engine.label(&Event { message, source: None }, 0).tier
+        };
+        assert_eq!(tier("kettle boils"), Tier::Reviewed);
+        assert_ne!(tier("lamp glows"), Tier::Reviewed);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].contains(".jsonl:1: a line of over"), "{problems:?}");
+        assert!(problems[1].contains(".jsonl:3: "), "{problems:?}");
     }
 }

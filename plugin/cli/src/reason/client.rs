@@ -99,14 +99,16 @@ impl Client {
     fn reply(&self, response: &mut Response<Body>) -> Result<Reply, CallError> {
         let body = response.body_mut().with_config().limit(LONGEST_ANSWER);
         let bytes = body.read_to_vec().map_err(|e| self.failed(&e))?;
-        Reply::parse(&bytes).ok_or_else(|| {
-            let start = String::from_utf8_lossy(bytes.get(..200).unwrap_or(&bytes)).into_owned();
-            let url = &self.endpoint.url;
-            CallError::Later(
-                self.plain(&format!("{url} answers no chat completion: {start}")),
-                None,
-            )
-        })
+        let Some(mut reply) = Reply::parse(&bytes) else {
+            // Cut when the key is out of it: half of a key is one, too.
+            let (url, said) = (&self.endpoint.url, String::from_utf8_lossy(&bytes));
+            let said = self.plain(&format!("{url} answers no chat completion: {said}"));
+            return Err(CallError::Later(said, None));
+        };
+        if let Some(key) = &self.key {
+            key.hide_in_answer(&mut reply.content);
+        }
+        Ok(reply)
     }
 
     fn refusal(&self, status: StatusCode, response: &mut Response<Body>) -> CallError {

@@ -9,6 +9,9 @@ use ureq::http::Uri;
 
 use crate::failure::Failure;
 
+/// No real key is shorter, in bytes.
+const SHORTEST: usize = 16;
+
 /// Where requests go.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -74,6 +77,13 @@ impl Key {
                 (format!("api_key_file = {file:?}"), text)
             }
             (None, Some(name)) => {
+                // It may be the key itself, and is not repeated.
+                if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                    return Err(Failure::other(
+                        "[reasoning] api_key_env takes the name of an environment variable, such as \
+                         \"LOGTRIAGE_API_KEY\", and not the key",
+                    ));
+                }
                 let text = std::env::var_os(name).unwrap_or_default();
                 let text = text.into_string().unwrap_or_else(|_| "\0".to_owned());
                 (format!("api_key_env = {name:?}"), text)
@@ -107,6 +117,14 @@ impl Key {
     /// The text without the key, should a server have quoted it.
     pub fn hide(&self, text: &str) -> String {
         text.replace(&self.0, "<*>")
+    }
+
+    /// The same of an answer, whose reasons are kept. What servers take that want no key (`ollama`,
+    /// `x`) is no secret, and may well be part of an answer.
+    pub fn hide_in_answer(&self, answer: &mut String) {
+        if self.0.len() >= SHORTEST && answer.contains(&self.0) {
+            *answer = self.hide(answer);
+        }
     }
 }
 

@@ -12,12 +12,16 @@ fn the_key_goes_to_the_server_and_nowhere_else() {
     let other = Server::start([Step::Right], judge);
     let location = format!("{}/chat/completions", other.base_url());
     let refusal = json!({"error": {"message": format!("{KEY} is no good")}}).to_string();
+    // What is shown of it ends in the middle of the key.
+    let cut = format!("{}{KEY}", "-".repeat(190));
     for (steps, status) in [
         (vec![Step::Right], 0),
         (vec![Step::Status(307, vec![("location", location.clone())], String::new())], 2),
         (vec![Step::Status(302, vec![("location", location)], String::new())], 2),
         (vec![Step::Status(401, vec![], refusal.clone())], 2),
         (vec![Step::Status(500, vec![], refusal), Step::Right], 0),
+        (vec![Step::Status(200, vec![], cut), Step::Right], 0),
+        (vec![Step::Entries(json!({"label": "Error", "reason": format!("by {KEY}")}))], 0),
     ] {
         let place = Place::new(steps);
         place.pending(&["kettle boils"]);
@@ -27,7 +31,7 @@ fn the_key_goes_to_the_server_and_nowhere_else() {
         let received = place.server.received();
         assert!(received.iter().all(|r| r.header("authorization") == Some(&header)));
         let said = [output.stdout, output.stderr].concat();
-        assert!(!String::from_utf8_lossy(&said).contains(KEY));
+        assert!(!String::from_utf8_lossy(&said).contains(&KEY[..8]));
         for entry in std::fs::read_dir(place.path("state")).expect("there") {
             let path = entry.expect("an entry").path();
             let bytes = std::fs::read(&path).expect("can be read");
@@ -66,6 +70,17 @@ fn the_key_may_be_in_a_file() {
     place.once().with(0);
     let header = format!("Bearer {KEY}");
     assert_eq!(place.server.received()[0].header("authorization"), Some(header.as_str()));
+}
+
+/// In its place, or in the place of its name.
+#[test]
+fn a_key_in_the_config_is_refused_and_not_repeated() {
+    let place = Place::new([Step::Right]);
+    for name in ["api_key", "api_key_env"] {
+        place.write("logtriage.toml", &format!("[reasoning]\n{name} = \"{KEY}\"\n"));
+        let ran = place.reason(&["--status"]).with(2);
+        assert!(ran.errors.contains("api_key_env") && !ran.errors.contains(KEY), "{}", ran.errors);
+    }
 }
 
 /// A proxy of the environment is not told what goes to this machine.

@@ -51,3 +51,17 @@ fn suggested_rules_take_over() {
         .collect();
     assert_eq!(labels, [LABEL, LABEL, "User Action", "Error", "Critical Error"]);
 }
+
+/// What was redacted is hidden like what was masked: one rule for all of them.
+#[test]
+fn no_secret_gets_into_a_rule() {
+    let place = Place::new([Step::Right]);
+    let lines = ["gadget login, password swordfish", "gadget login, password marlin"];
+    place.write("app.log", &(lines.join("\n") + "\n"));
+    let verdict = json!({"template": lines[0], "label": "User Action", "by": "ada"});
+    place.write("state/verdicts.human.jsonl", &format!("{verdict}\n"));
+    let rules = run(&place, &["suggest-rules", "--config", "logtriage.toml", "app.log"]);
+    assert!(rules.starts_with("# 2 events; ada; gadget login, password <*>\n"), "{rules}");
+    assert!(!rules.contains("swordfish") && !rules.contains("marlin"), "{rules}");
+    assert_eq!(rules.matches("[[rule]]").count(), 1, "{rules}");
+}

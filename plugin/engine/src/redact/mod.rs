@@ -110,8 +110,8 @@ impl<'t> Redactor<'t> {
         let end = token_end(self.text, self.at);
         let token = part(self.text, self.at, end);
         let secret = names::value_behind(self.text, self.at, end, self.before);
-        if let Some((from, to, with)) = shapes::inside_token(token) {
-            self.replace(self.at + from, self.at + to, with);
+        if let Some((from, to, with)) = shapes::inside_token(self.text, self.at, end) {
+            self.replace(from, to, with);
             // What follows may hold more.
             self.before = "";
             return;

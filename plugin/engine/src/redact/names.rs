@@ -1,10 +1,11 @@
 //! Secrets that a name before them gives away.
 
-use super::{byte, is_delimiter, mask_end, part};
+use super::{byte, is_delimiter, mask_end, part, token_end};
 
 /// What names end like, in lower case, and what stands behind such a name.
-const NAMES: [(&str, Name); 33] = [
+const NAMES: [(&str, Name); 36] = [
     ("password", Name::Password),
+    ("passwords", Name::Password),
     ("passwd", Name::Password),
     ("passphrase", Name::Password),
     ("passcode", Name::Password),
@@ -26,6 +27,8 @@ const NAMES: [(&str, Name); 33] = [
     ("private-key", Name::Secret),
     ("privatekey", Name::Secret),
     ("encryption_key", Name::Secret),
+    ("account_key", Name::Secret),
+    ("accountkey", Name::Secret),
     ("credential", Name::Secret),
     ("credentials", Name::Secret),
     ("session_id", Name::Secret),
@@ -38,6 +41,9 @@ const NAMES: [(&str, Name); 33] = [
     ("authorization", Name::Header),
     ("cookie", Name::Header),
 ];
+
+/// Names that are words of their own, in lower case: `pass=…` and `DB_PASS=…`, but not `bypass=…`.
+const SHORT_NAMES: [&str; 5] = ["pass", "pw", "jwt", "sid", "sig"];
 
 /// Words that ordinarily stand behind the word `password`.
 const ORDINARY: &str = "
@@ -75,12 +81,26 @@ pub(super) fn is_name(word: &str) -> bool {
 fn kind(word: &str) -> Option<Name> {
     let last = word.bytes().next_back()?.to_ascii_lowercase();
     let ends = |name: &str| {
-        let start = word.len().checked_sub(name.len());
-        start.and_then(|start| word.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(name))
+        let start = word.len().checked_sub(name.len())?;
+        word.get(start..).filter(|end| end.eq_ignore_ascii_case(name)).map(|_| start)
     };
     // Most words end in another letter than most names.
     let mut alike = NAMES.iter().filter(|(name, _)| name.bytes().next_back() == Some(last));
-    alike.find(|(name, _)| ends(name)).map(|(_, name)| *name)
+    if let Some((_, name)) = alike.find(|(name, _)| ends(name).is_some()) {
+        return Some(*name);
+    }
+    let begins_word = |start: usize| {
+        let (before, first) = (byte(word, start.wrapping_sub(1)), byte(word, start));
+        start == 0
+            || !before.is_ascii_alphanumeric()
+            || before.is_ascii_lowercase() && first.is_ascii_uppercase()
+    };
+    let is_short = SHORT_NAMES.iter().filter_map(|name| ends(name)).any(begins_word);
+    // `password_confirmation`, `password2`
+    let holds = |part: &str| {
+        word.as_bytes().windows(part.len()).any(|w| w.eq_ignore_ascii_case(part.as_bytes()))
+    };
+    (is_short || holds("password")).then_some(Name::Secret)
 }
 
 /// Where the secret stands that the token `text[start..end]` names, if any. `before` is the token
@@ -95,10 +115,14 @@ pub(super) fn value_behind(
     if ["bearer", "basic"].iter().any(|scheme| token.eq_ignore_ascii_case(scheme)) {
         return value(text, end).filter(|(from, to)| looks_random(part(text, *from, *to)));
     }
-    if ["-u", "--user"].contains(&before) {
-        // `curl -u name:password`
-        let colon = token.find(':')?;
-        return Some((start + colon + 1, end)).filter(|(from, to)| from < to);
+    // `curl -u name:password`, `curl -uname:password`
+    let user = match before {
+        "-u" | "--user" => Some(token),
+        _ => token.strip_prefix("-u"),
+    };
+    if let Some((_, password)) = user.and_then(|user| user.split_once(':')) {
+        let from = end - password.len();
+        return Some((from, bare_end(text, from))).filter(|(from, to)| from < to);
     }
     if before.eq_ignore_ascii_case("identified") && token.eq_ignore_ascii_case("by") {
         return value(text, end);
@@ -106,12 +130,14 @@ pub(super) fn value_behind(
     if let Some(found) = glued(text, token, start) {
         return Some(found);
     }
-    let named = token.trim_end_matches([':', '\\']);
+    // The last is half of an arrow: `password->hunter2`.
+    let named = token.trim_end_matches([':', '\\', '-']);
     let is_key = named.eq_ignore_ascii_case("key") && before.eq_ignore_ascii_case("api");
     let name = if is_key { Name::Secret } else { kind(named)? };
     let (from, assigned) = separator(text, start + named.len());
+    let (from, assigned) = behind_owner(text, from).unwrap_or((from, assigned));
     let (from, to) = match name {
-        Name::Header if assigned => (from, line_end(text, from)),
+        Name::Header if assigned => header_value(text, from),
         Name::Header => return None,
         Name::Password | Name::Secret => value(text, from)?,
     };
@@ -144,6 +170,8 @@ fn separator(text: &str, mut at: usize) -> (usize, bool) {
     loop {
         match byte(text, at) {
             b'=' | b':' => assigned = true,
+            b'-' if byte(text, at + 1) == b'>' => assigned = true,
+            b'>' if byte(text, at.wrapping_sub(1)) == b'-' => {}
             // Not a mask: `token <id>`.
             b'>' if !assigned => assigned = true,
             b'(' if matches!(byte(text, at + 1), b'"' | b'\'') => assigned = true,
@@ -155,13 +183,34 @@ fn separator(text: &str, mut at: usize) -> (usize, bool) {
         }
         at += 1;
     }
-    for word in ["is ", "was ", "IS ", "Is "] {
+    for word in ["is", "was", "IS", "Is"] {
         // `password is hunter2`; `password is required` is told by the word itself.
         if !assigned && part(text, at, text.len()).starts_with(word) {
-            return (at + word.len(), false);
+            let behind = at + word.len();
+            match byte(text, behind) {
+                b' ' => return (behind + 1, false),
+                b':' => return (behind + 1, true),
+                _ => {}
+            }
         }
     }
     (at, assigned)
+}
+
+/// Whose it is may stand between a name and its value: `password for user bob is hunter2`.
+fn behind_owner(text: &str, from: usize) -> Option<(usize, bool)> {
+    let word = ["for ", "of "].into_iter().find(|w| part(text, from, text.len()).starts_with(w))?;
+    let mut at = from + word.len();
+    for _ in 0..3 {
+        let end = mask_end(text, at).unwrap_or_else(|| token_end(text, at));
+        let named = at + part(text, at, end).trim_end_matches(':').len();
+        let (value, _) = separator(text, named);
+        if !part(text, named, value).trim().is_empty() {
+            return Some((value, false));
+        }
+        at = value;
+    }
+    None
 }
 
 /// The first byte behind quotation marks and white space.
@@ -173,8 +222,14 @@ fn after_marks(text: &str, at: usize) -> u8 {
 /// The value that begins at `from`, without its quotation marks: `None` where there is none, or
 /// nothing but a mask.
 fn value(text: &str, from: usize) -> Option<(usize, usize)> {
-    let gap = text.as_bytes().get(from..)?.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    // What a list or group begins with is no part of it: `["hunter2"]`.
+    let opens = |b: &&u8| matches!(b, b' ' | b'\t' | b'[' | b'{' | b'(');
+    let gap = text.as_bytes().get(from..)?.iter().take_while(opens).count();
+    let is_list = gap > 0 && byte(text, from + gap - 1) == b'[';
     let mut from = from + gap;
+    if is_list && matches!(byte(text, from), b'"' | b'\'') {
+        return Some((from, list_end(text, from)));
+    }
     let escaped = byte(text, from) == b'\\' && matches!(byte(text, from + 1), b'"' | b'\'');
     from += usize::from(escaped);
     let quote = byte(text, from);
@@ -186,6 +241,30 @@ fn value(text: &str, from: usize) -> Option<(usize, usize)> {
     };
     let is_mask = mask_end(text, from) == Some(to);
     (from < to && !is_mask).then_some((from, to))
+}
+
+/// Where a list of quoted texts ends: before its bracket.
+fn list_end(text: &str, mut at: usize) -> usize {
+    loop {
+        let quote = byte(text, at);
+        if matches!(quote, b'"' | b'\'') {
+            at = quoted_end(text, at + 1, quote, false);
+            at += usize::from(at < text.len() && byte(text, at) == quote);
+        }
+        if !matches!(byte(text, at), b',' | b' ') {
+            return at;
+        }
+        at += 1;
+    }
+}
+
+/// The value of a header: what stands in quotation marks or a list, else the rest of the line.
+fn header_value(text: &str, from: usize) -> (usize, usize) {
+    let rest = part(text, from, text.len()).trim_start_matches(['\\', '[']);
+    if rest.starts_with(['"', '\'']) {
+        return value(text, from).unwrap_or((from, from));
+    }
+    (from, line_end(text, from))
 }
 
 fn quoted_end(text: &str, from: usize, quote: u8, escaped: bool) -> usize {
@@ -247,9 +326,10 @@ fn is_ordinary(word: &str) -> bool {
     (known && is_one_case) || (is_small && ORDINARY_ENDINGS.into_iter().any(ends))
 }
 
-/// Text that nobody would write as a word: digits among letters, or capitals inside.
+/// Text that nobody would write as a word: digits (or the mask of some) among letters, or capitals
+/// inside.
 fn looks_random(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let digits = text.bytes().filter(|b| b.is_ascii_digit() || *b == b'<').count();
     let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
     let capital_inside = text.bytes().skip(1).any(|b| b.is_ascii_uppercase())
         && text.bytes().any(|b| b.is_ascii_lowercase());

@@ -3,7 +3,7 @@
 use super::{ADDRESS, EMAIL, REDACTED, byte, part, token_end};
 
 /// How well-known keys begin, and how many bytes follow at least.
-const BEGINNINGS: [(&str, usize); 30] = [
+const BEGINNINGS: [(&str, usize); 31] = [
     ("AKIA", 12),
     ("ASIA", 12),
     ("AIza", 30),
@@ -29,6 +29,7 @@ const BEGINNINGS: [(&str, usize); 30] = [
     ("whsec_", 16),
     ("SG.", 30),
     ("hf_", 20),
+    ("gsk_", 20),
     ("npm_", 20),
     ("pypi-", 20),
     ("dop_v1_", 20),
@@ -72,14 +73,8 @@ pub(super) fn at_token(text: &str, at: usize) -> Option<(usize, &'static str)> {
     if !first.is_ascii_alphanumeric() && first != b':' {
         return None;
     }
-    if first.is_ascii_digit() {
-        let number = card_number(text, at).or_else(|| street_address(text, at));
-        if let Some(end) = number {
-            return Some((end, REDACTED));
-        }
-    }
-    if let Some(end) = ip_address(text, at) {
-        return Some((end, ADDRESS));
+    if let Some(found) = number_or_address(text, at) {
+        return Some(found);
     }
     let end = token_end(text, at);
     let token = part(text, at, end).trim_end_matches(['.', ':', ',', '!', '?']);
@@ -87,42 +82,99 @@ pub(super) fn at_token(text: &str, at: usize) -> Option<(usize, &'static str)> {
     is_secret(token).then_some((end, REDACTED))
 }
 
-/// What stands inside a token: user and password of a URL, an e-mail address, a secret at the end
-/// of a path or name. As a range of the token, with what stands for it.
-pub(super) fn inside_token(token: &str) -> Option<(usize, usize, &'static str)> {
-    let scheme = token.find("://").map(|at| at + 3);
-    if let Some(start) = scheme {
-        let authority = part(token, start, token.len());
-        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-        return authority.rfind('@').filter(|at| *at > 0).map(|at| (start, start + at, REDACTED));
+/// A card number, a street address, or an IP or MAC address that begins at `at`.
+fn number_or_address(text: &str, at: usize) -> Option<(usize, &'static str)> {
+    if byte(text, at).is_ascii_digit() {
+        let number = card_number(text, at).or_else(|| street_address(text, at));
+        if let Some(end) = number {
+            return Some((end, REDACTED));
+        }
     }
-    let email = email(token).map(|(from, to)| (from, to, EMAIL));
-    email.or_else(|| secret_part(token).map(|(from, to)| (from, to, REDACTED)))
+    ip_address(text, at).map(|end| (end, ADDRESS))
 }
 
-/// `name@domain.tld` with what may stand around it.
+/// What stands inside the token `text[start..end]`: user and password of a URL, an e-mail address, a
+/// private key, and behind a colon, slash or the like what would be found where a token begins. As a
+/// range of the text, with what stands for it.
+pub(super) fn inside_token(
+    text: &str,
+    start: usize,
+    end: usize,
+) -> Option<(usize, usize, &'static str)> {
+    let token = part(text, start, end);
+    if let Some(scheme) = token.find("://")
+        && let Some((from, to)) = url_user(text, start + scheme + 3)
+    {
+        return Some((from, to, REDACTED));
+    }
+    if let Some((from, to)) = email(token) {
+        return Some((start + from, start + to, EMAIL));
+    }
+    if let Some(at) = token.find("-----BEGIN") {
+        return private_key_end(text, start + at).map(|end| (start + at, end, REDACTED));
+    }
+    parts(text, start, end)
+}
+
+/// User and password of the URL whose authority begins at `start`. A password may hold, against the
+/// rules, what ends an authority: `postgres://bob:a/b@db`.
+fn url_user(text: &str, start: usize) -> Option<(usize, usize)> {
+    let ends_url = |c: char| c.is_whitespace() || c.is_control() || "\"'`<>".contains(c);
+    let rest = part(text, start, text.len());
+    let rest = rest.split(ends_url).next().unwrap_or_default();
+    let authority = rest.split(['/', '?', '#', '&', ',', ';', '|', ')', ']', '}']).next()?;
+    if let Some(at) = authority.rfind('@') {
+        return (at > 0).then_some((start, start + at));
+    }
+    let (user, password) = authority.split_once(':')?;
+    let is_port = password.bytes().all(|b| b.is_ascii_digit());
+    if user.is_empty() || is_port {
+        return None;
+    }
+    rest.find('@').map(|at| (start, start + at))
+}
+
+/// `name@domain.tld` with what may stand around it, the first of several.
 fn email(token: &str) -> Option<(usize, usize)> {
-    let at = token.find('@')?;
-    let local = |b: &u8| b.is_ascii_alphanumeric() || b"._%+-".contains(b) || !b.is_ascii();
-    let domain = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b) || !b.is_ascii();
-    let (name, host) = (part(token, 0, at), part(token, at + 1, token.len()));
-    let start = at - name.bytes().rev().take_while(|b| local(b)).count();
-    let host = part(host, 0, host.bytes().take_while(|b| domain(b)).count());
+    let plain = token.match_indices('@').find_map(|(at, _)| email_at(token, at, at + 1));
+    let encoded = || token.match_indices("%40").find_map(|(at, _)| email_at(token, at, at + 3));
+    plain.or_else(encoded)
+}
+
+/// An address whose name ends at `at`, and whose domain begins at `domain`.
+fn email_at(token: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"._%+-".contains(b) || !b.is_ascii();
+    let is_domain = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b) || !b.is_ascii();
+    let (name, host) = (part(token, 0, at), part(token, domain, token.len()));
+    let start = at - name.bytes().rev().take_while(|b| is_name(b)).count();
+    let host = part(host, 0, host.bytes().take_while(|b| is_domain(b)).count());
     let host = host.trim_end_matches(['.', '-']);
     let (_, top) = host.rsplit_once('.')?;
     let is_top = top.len() >= 2 && !top.bytes().any(|b| b.is_ascii_digit());
-    (start < at && is_top).then_some((start, at + 1 + host.len()))
+    (start < at && is_top).then_some((start, domain + host.len()))
 }
 
-/// A part of a path or name that is a secret.
-fn secret_part(token: &str) -> Option<(usize, usize)> {
-    let mut start = 0;
-    for piece in token.split_inclusive(['/', ':', '?', '#', '@']) {
-        let name = piece.trim_end_matches(['/', ':', '?', '#', '@', '.']);
-        if start > 0 && is_secret(name) {
-            return Some((start, start + name.len()));
+/// A part of a path, URL or name that is a secret, a card number or an address.
+fn parts(text: &str, start: usize, end: usize) -> Option<(usize, usize, &'static str)> {
+    const MARKS: [char; 5] = ['/', ':', '?', '#', '@'];
+    let token = part(text, start, end);
+    let mut from = start;
+    for piece in token.split_inclusive(MARKS) {
+        // In base64 a slash is a letter, behind a colon though: `id:wJalrXUt/K7MDENG`.
+        let long = part(text, from, end).split([':', '?', '#', '@']).next().unwrap_or_default();
+        let is_path = byte(text, from) == b'/' || byte(text, from.wrapping_sub(1)) == b'/';
+        for name in [if is_path { piece } else { long }, piece] {
+            let name = name.trim_end_matches(MARKS).trim_end_matches('.');
+            if name.len() < token.len() && is_secret(name) {
+                return Some((from, from + name.len(), REDACTED));
+            }
         }
-        start += piece.len();
+        if from > start
+            && let Some((to, with)) = number_or_address(text, from)
+        {
+            return Some((from, to, with));
+        }
+        from += piece.len();
     }
     None
 }
@@ -227,13 +279,22 @@ pub(super) fn street_behind(text: &str, mut at: usize) -> Option<usize> {
 
 /// IPv4, IPv6 and MAC addresses, as the standard library reads them.
 fn ip_address(text: &str, at: usize) -> Option<usize> {
-    let is_part = |b: &&u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b':');
-    let length = text.as_bytes().get(at..)?.iter().take(46).take_while(is_part).count();
-    let candidate = part(text, at, at + length).trim_end_matches(['.', ':']);
     let ends = |end: usize| {
         let next = byte(text, end);
         !(next.is_ascii_alphanumeric() || next == b'_')
     };
+    let is_group = |(place, b): (usize, u8)| match place % 3 {
+        2 => b == b'-',
+        _ => b.is_ascii_hexdigit(),
+    };
+    // A MAC address with dashes; with colons it is read below.
+    let dashed = part(text, at, at + 17);
+    if dashed.len() == 17 && dashed.bytes().enumerate().all(is_group) && ends(at + 17) {
+        return Some(at + 17);
+    }
+    let is_part = |b: &&u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b':');
+    let length = text.as_bytes().get(at..)?.iter().take(46).take_while(is_part).count();
+    let candidate = part(text, at, at + length).trim_end_matches(['.', ':']);
     let whole = at + candidate.len();
     if candidate.contains("::") || candidate.bytes().filter(|b| *b == b':').count() >= 5 {
         let is_mac = candidate.len() == 17 && candidate.split(':').all(|group| group.len() == 2);
