@@ -35,10 +35,13 @@ pub(crate) fn with_groups(
     let model = Model::load(parts.clone())?;
     let mut groups = KMeans::of(points(&model), number);
     groups.largest_first();
+    let templates: Vec<&str> =
+        model.examples().iter().map(|example| example.template.as_str()).collect();
+    let is_short = |place: usize| templates[place].chars().count() <= TITLE;
     let titles: String = groups
-        .most_central()
+        .most_central(is_short)
         .into_iter()
-        .map(|place| one_line(&model.examples()[place].template, TITLE) + "\n")
+        .map(|place| one_line(templates[place], TITLE) + "\n")
         .collect();
     parts.insert(GROUPS.to_owned(), Cow::Owned(quantised(&groups.centroids)));
     parts.insert(GROUP_TITLES.to_owned(), Cow::Owned(titles.into_bytes()));
@@ -102,13 +105,16 @@ impl KMeans {
         self.nearest = nearest(&self.points, &self.centroids);
     }
 
-    /// For each group the point that is nearest to its centroid.
-    fn most_central(&self) -> Vec<usize> {
-        let central = |centroid: ArrayView1<'_, f32>| {
+    /// For each group its point that is nearest to the centroid, of those that are wanted if there
+    /// is one.
+    fn most_central(&self, is_wanted: impl Fn(usize) -> bool) -> Vec<usize> {
+        let central = |(group, centroid): (usize, ArrayView1<'_, f32>)| {
             let distances = squares(&self.points, centroid);
-            (0..distances.len()).min_by(|&a, &b| distances[a].total_cmp(&distances[b]))
+            let rank = |place: usize| (self.nearest[place] != group, !is_wanted(place));
+            (0..distances.len())
+                .min_by(|&a, &b| rank(a).cmp(&rank(b)).then(distances[a].total_cmp(&distances[b])))
         };
-        self.centroids.rows().into_iter().filter_map(central).collect()
+        self.centroids.rows().into_iter().enumerate().filter_map(central).collect()
     }
 }
 
@@ -182,7 +188,8 @@ mod tests {
         groups.largest_first();
         let middles: Vec<f32> = groups.centroids.column(0).to_vec();
         assert_eq!(middles, [10.0, 20.0, 0.0]);
-        assert_eq!(groups.most_central(), [19, 39, 2]);
+        assert_eq!(groups.most_central(|_| true), [19, 39, 2]);
+        assert_eq!(groups.most_central(|place| place < 12), [11, 39, 2]);
     }
 
     #[test]
