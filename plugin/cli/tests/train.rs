@@ -186,6 +186,7 @@ fn verdicts_are_learnt_as_well() {
         r#"{"template":"kettle 7 failed badly","label":"Error"}"#,
         r#"{"template":"disk here failed badly","label":"System Notification"}"#,
         r#"{"template":"lamp declined","label":"Unclassified"}"#,
+        r#"{"template":"the password is hunter2 for now","label":"Error"}"#,
     ];
     fs::write(&verdicts, lines.join("\n")).unwrap();
     let more = ["--verdicts", verdicts.to_str().unwrap(), "--c", "6"];
@@ -200,10 +201,11 @@ fn verdicts_are_learnt_as_well() {
         assert_eq!(label("kettle <num> failed badly").as_deref(), Some("Error"), "the later wins");
         assert_eq!(label("disk here failed badly").as_deref(), Some("Error"), "the CSV wins");
         assert_eq!(label("lamp declined"), None);
+        assert!(model.examples().iter().all(|e| !e.template.contains("hunter2")), "a secret");
         model.examples().len()
     };
     let bundle = dir.path().join("bundle");
-    assert_eq!(learnt(&bundle), 129);
+    assert_eq!(learnt(&bundle), 130);
     // Without a CSV it begins with what the model was trained on.
     let again = dir.path().join("again");
     let output = logtriage()
@@ -215,7 +217,7 @@ fn verdicts_are_learnt_as_well() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(learnt(&again), 129);
+    assert_eq!(learnt(&again), 130);
 }
 
 /// The walk-through in the README.

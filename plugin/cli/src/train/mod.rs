@@ -133,11 +133,9 @@ fn data(args: &Args, parts: &BundleParts) -> Result<Labelled, Failure> {
         for JournalProblem { line, message } in problems {
             screen::tell(&format!("logtriage: {}:{line}: {message}", path.display()));
         }
-        verdicts.extend(
-            read.into_iter().map(|verdict| {
-                (masker.mask(verdict.template.as_bytes()).to_owned(), verdict.label)
-            }),
-        );
+        verdicts.extend(read.into_iter().map(|verdict| {
+            (masker.mask_and_redact(verdict.template.as_bytes()).into_owned(), verdict.label)
+        }));
     }
     data.add("verdicts", verdicts.into_iter());
     Ok(data)
