@@ -28,10 +28,12 @@ pub(crate) struct Features {
     pub(crate) samples: Vec<Sample>,
     /// Numbers in an embedding.
     pub(crate) dense: usize,
-    /// Terms that there are: words in the order of `tokens`, then fragments by their place.
+    /// Terms that there are: words in the order of `tokens`, then fragments in that of `fragments`.
     pub(crate) terms: usize,
     /// The tokens that occur, ascending.
     pub(crate) tokens: Vec<u32>,
+    /// The places of the fragments that occur, ascending.
+    pub(crate) fragments: Vec<u32>,
     /// The value of every token of the vocabulary: inverse document frequency.
     pub(crate) values: Vec<f32>,
     /// The value of every fragment, likewise.
@@ -45,28 +47,30 @@ impl Features {
             let ids = embedder.tokens(&row.template, &mut scratch).to_vec();
             (ids, embedder.fragments(&scratch).collect::<Vec<u32>>())
         });
-        let (ids, fragments): (Vec<_>, Vec<_>) = split.unzip();
+        let (ids, places): (Vec<_>, Vec<_>) = split.unzip();
         let values = document_values(&ids, embedder.info().tokens);
-        let fragment_values = document_values(&fragments, FRAGMENTS);
-        let tokens = distinct(ids.concat());
+        let fragment_values = document_values(&places, FRAGMENTS);
+        let (tokens, fragments) = (distinct(ids.concat()), distinct(places.concat()));
         let mut found = Terms::default();
-        let split = rows.iter().zip(ids.into_iter().zip(fragments));
-        let samples = split.map(|(row, (ids, fragments))| {
+        let split = rows.iter().zip(ids.into_iter().zip(places));
+        let samples = split.map(|(row, (ids, places))| {
             found.collect_set(ids.iter().copied(), &values);
             let mut terms = placed(&found, &tokens);
-            found.collect_all(fragments.into_iter(), &fragment_values);
-            terms.extend(merged(&found).map(|(place, value)| (tokens.len() + place, value)));
+            found.collect_all(places.into_iter(), &fragment_values);
+            let merged = merged(&placed(&found, &fragments));
+            terms.extend(merged.map(|(place, value)| (tokens.len() + place, value)));
             Sample { ids, embedding: scaled(embedder.embed(&row.template, &mut scratch)), terms }
         });
         let samples = samples.collect();
-        let terms = tokens.len() + FRAGMENTS;
-        Self { samples, dense: WIDTH, terms, tokens, values, fragment_values }
+        let terms = tokens.len() + fragments.len();
+        Self { samples, dense: WIDTH, terms, tokens, fragments, values, fragment_values }
     }
 
     /// Samples of another make: so many numbers in an embedding, so many terms.
     pub(crate) fn plain(samples: Vec<Sample>, dense: usize, terms: usize) -> Self {
-        let (tokens, values, fragment_values) = (Vec::new(), Vec::new(), Vec::new());
-        Self { samples, dense, terms, tokens, values, fragment_values }
+        let (tokens, fragments) = (Vec::new(), Vec::new());
+        let (values, fragment_values) = (Vec::new(), Vec::new());
+        Self { samples, dense, terms, tokens, fragments, values, fragment_values }
     }
 
     /// Whether each token of the vocabulary is in one of `rows`.
@@ -89,19 +93,20 @@ fn scaled(embedding: &[f32]) -> Vec<f64> {
 }
 
 /// Each place once, scaled.
-fn merged(fragments: &Terms) -> impl Iterator<Item = (usize, f64)> + use<> {
+fn merged(fragments: &[(usize, f64)]) -> impl Iterator<Item = (usize, f64)> + use<> {
     let mut sums = std::collections::BTreeMap::new();
-    for &(place, value) in fragments.values() {
-        *sums.entry(place as usize).or_insert(0.0) += f64::from(value) * FRAGMENT_SCALE;
+    for &(place, value) in fragments {
+        *sums.entry(place).or_insert(0.0) += value * FRAGMENT_SCALE;
     }
     sums.into_iter()
 }
 
-fn placed(words: &Terms, tokens: &[u32]) -> Vec<(usize, f64)> {
-    let known = words
+/// Terms by their place among those that occur.
+fn placed(terms: &Terms, occurring: &[u32]) -> Vec<(usize, f64)> {
+    let known = terms
         .values()
         .iter()
-        .filter_map(|(token, value)| Some((tokens.binary_search(token).ok()?, f64::from(*value))));
+        .filter_map(|(term, value)| Some((occurring.binary_search(term).ok()?, f64::from(*value))));
     known.collect()
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use logtriage_engine::semantic::{
-    BundleParts, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON, FRAGMENTS, HEAD, LEXICON, TableInfo,
-    WIDTH, digest, seal,
+    BundleParts, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON, HEAD, LEXICON, TableInfo, WIDTH,
+    digest, seal,
 };
 use serde_json::json;
 
@@ -21,12 +21,15 @@ pub(super) fn bundle(
     features: &Features,
     data: &Labelled,
 ) -> BundleParts {
-    let words = features.tokens.iter().enumerate().map(|(place, &id)| (id as usize, WIDTH + place));
-    let fragments = (0..FRAGMENTS).map(|place| (place, WIDTH + features.tokens.len() + place));
+    let placed = |terms: &[u32], first: usize| -> Vec<(usize, usize)> {
+        terms.iter().enumerate().map(|(place, &term)| (term as usize, first + place)).collect()
+    };
+    let words = placed(&features.tokens, WIDTH);
+    let fragments = placed(&features.fragments, WIDTH + words.len());
     let written = [
         (HEAD, head(weights)),
-        (LEXICON, lexicon(weights, &features.values, 1.0, words)),
-        (FRAGMENT_LEXICON, lexicon(weights, &features.fragment_values, FRAGMENT_SCALE, fragments)),
+        (LEXICON, lexicon(weights, &features.values, 1.0, &words)),
+        (FRAGMENT_LEXICON, lexicon(weights, &features.fragment_values, FRAGMENT_SCALE, &fragments)),
         (EXAMPLES, examples(data)),
     ];
     parts.extend(written.map(|(name, bytes)| (name.to_owned(), Cow::Owned(bytes))));
@@ -44,20 +47,15 @@ fn head(weights: &Weights) -> Vec<u8> {
 
 /// Values, scales, then a run of labels for each term in 8 bits. `rows` says which feature the
 /// weights of a term are, and `factor` what its values were multiplied by in training.
-fn lexicon(
-    weights: &Weights,
-    values: &[f32],
-    factor: f64,
-    rows: impl Iterator<Item = (usize, usize)> + Clone,
-) -> Vec<u8> {
+fn lexicon(weights: &Weights, values: &[f32], factor: f64, rows: &[(usize, usize)]) -> Vec<u8> {
     let mut scales = vec![0.0_f32; weights.labels];
-    for (_, feature) in rows.clone() {
+    for &(_, feature) in rows {
         for (scale, weight) in scales.iter_mut().zip(weights.row(feature)) {
             *scale = scale.max((weight.abs() * factor / 127.0) as f32);
         }
     }
     let mut levels = vec![0_u8; values.len() * weights.labels];
-    for (term, feature) in rows {
+    for &(term, feature) in rows {
         let out = &mut levels[term * weights.labels..][..weights.labels];
         for ((level, weight), &scale) in out.iter_mut().zip(weights.row(feature)).zip(&scales) {
             let steps =
