@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! trust = min(1, 2 · known / word pieces)          punctuation apart; of none: 1
+//!                                                  one letter that continues a word is not known
 //! p'    = trust · p + (1 - trust) / labels
 //! ```
 //! `train` calibrates through the same two functions.
@@ -21,7 +22,7 @@ impl Embedder {
             let token = self.token(id);
             if !matches!(token.as_bytes(), [mark] if mark.is_ascii_punctuation()) {
                 words += 1;
-                known += u32::from(knows(id) && token != UNKNOWN);
+                known += u32::from(knows(id) && token != UNKNOWN && !is_one_letter_more(token));
             }
         }
         if words == 0 { 1.0 } else { (2.0 * f64::from(known) / f64::from(words)).min(1.0) }
@@ -34,4 +35,9 @@ pub fn shrink(probabilities: &mut [f64], trust: f64) {
         let any = (1.0 - trust) / probabilities.len().max(1) as f64;
         probabilities.iter_mut().for_each(|p| *p = *p * trust + any);
     }
+}
+
+/// Such pieces are what is left of a word that is none.
+fn is_one_letter_more(token: &str) -> bool {
+    token.strip_prefix("##").is_some_and(|rest| rest.chars().nth(1).is_none())
 }
