@@ -212,7 +212,7 @@ fn a_journal_longer_than_a_piece_is_read_in_pieces() {
     let mut place = Place::new(CONFIG);
     let word = |n: usize| {
         let letter = char::from(b'a' + (n % 26) as u8);
-        format!("{STRANGE} {letter}{} {}", "x".repeat(n / 26), "a long way ".repeat(20))
+        format!("{STRANGE} {letter}{} {}", "x".repeat(n / 26), "qqzx vvjk ".repeat(22))
     };
     let journal: String = (0..2000).map(|n| verdict(&word(n), "Error")).collect();
     assert!(journal.len() > 5 << 16);
