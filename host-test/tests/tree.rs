@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -75,6 +77,23 @@ fn every_tracked_file_is_found_without_git() {
     let missing = |name: &String| root().join(name).exists() && !walked.contains(name);
     let missed: Vec<String> = files().into_iter().filter(missing).collect();
     assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// README begins with it, and the harness has a program, too.
+#[test]
+fn cargo_run_knows_which_program_is_meant() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    let list = |key: &str| metadata[key].as_array().expect(key).clone();
+    let default = list("workspace_default_members");
+    let packages = list("packages").into_iter().filter(|package| default.contains(&package["id"]));
+    let programs: Vec<_> =
+        packages.filter_map(|p| p["default_run"].as_str().map(str::to_owned)).collect();
+    assert_eq!(programs, ["logtriage"]);
 }
 
 #[cfg(unix)]

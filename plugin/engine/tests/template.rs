@@ -200,6 +200,16 @@ const ONCE_UNSTABLE: &[&[u8]] = &[
     b"10.0.0.1 ( a.b ) up",
     b"2026-11-23-0A@1f",
     b"AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:",
+    br#""I/O on \"http://a.example/x1\": refused""#,
+    br#"" name=" ""other""#,
+    br#""e=\""f""#,
+    br#""headers=["] ""last""#,
+    br#""t=']"'%'"#,
+    b"Failed password for root from1023",
+    b"user ada for\\3",
+    b"0 error@host",
+    b"0 errors/o4",
+    b"user 0 errors",
 ];
 
 #[test]

@@ -92,7 +92,7 @@ impl Scan<'_> {
                 && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b')' | b']' | b',' | b'}')
         });
         let end = self.without_trailing_marks(scheme + 3, scheme + length);
-        self.mask(Mask::Url, end);
+        self.mask(Mask::Url, self.without_escape(end));
     }
 
     #[inline(never)]
@@ -140,12 +140,14 @@ impl Scan<'_> {
             });
         }
         let end = self.without_trailing_marks(from, end);
-        self.mask(Mask::Path, end - usize::from(self.is_escaped_quote(end)));
+        self.mask(Mask::Path, self.without_escape(end));
     }
 
     /// In JSON inside JSON the backslash before a quotation mark belongs to the mark.
-    fn is_escaped_quote(&self, end: usize) -> bool {
-        matches!(at(self.o.text, end), b'"' | b'\'') && at(self.o.text, end - 1) == b'\\'
+    fn without_escape(&self, end: usize) -> usize {
+        let escapes =
+            matches!(at(self.o.text, end), b'"' | b'\'') && at(self.o.text, end - 1) == b'\\';
+        end - usize::from(escapes)
     }
 
     fn without_trailing_marks(&self, from: usize, mut end: usize) -> usize {

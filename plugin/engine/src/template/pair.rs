@@ -30,11 +30,14 @@ impl Scan<'_> {
             return;
         }
         let end = self.pair_value_end(self.o.at);
+        if end == self.o.at {
+            return;
+        }
         let value = part(text, self.o.at, end);
-        let counts = self.cue != Cue::None && !value.is_empty();
+        let counts = self.cue != Cue::None;
         if counts && value.iter().all(u8::is_ascii_digit) {
             match self.cued_number(self.o.at, end) {
-                Cued::Kept => return self.o.keep_digits(end),
+                Cued::Kept => return self.keep_number(end),
                 Cued::Masked(mask) => self.mask(mask, end),
                 Cued::No => self.mask(Mask::Number, end),
             }
@@ -46,13 +49,17 @@ impl Scan<'_> {
         self.o.end_list();
     }
 
-    /// Where the value that begins at `from` ends.
+    /// Where the value that begins at `from` ends: not behind the quotation that the pair stands in.
     fn pair_value_end(&mut self, from: usize) -> usize {
+        let outer = self.enclosing_quote(from);
         let close = match at(self.o.text, from) {
             b'"' | b'\'' => self.closing_quote(from),
             b'[' | b'{' | b'(' => self.closing_bracket(from),
             _ => None,
         };
+        if outer.is_some_and(|outer| outer <= close.unwrap_or(from)) {
+            return from;
+        }
         let mut end = self.bare_value_end(close.map_or(from, |close| close + 1), close.is_none());
         // A list of values is one value.
         while at(self.o.text, end) == b','
@@ -67,6 +74,11 @@ impl Scan<'_> {
         end
     }
 
+    /// The mark that closes the quotation which `place` is in.
+    fn enclosing_quote(&self, place: usize) -> Option<usize> {
+        self.closing.into_iter().filter(|close| *close >= place).min()
+    }
+
     /// Where the value goes on to; masks in it are part of it. The first byte of a value belongs
     /// to it whatever it is.
     fn bare_value_end(&mut self, from: usize, at_start: bool) -> usize {
@@ -75,6 +87,9 @@ impl Scan<'_> {
             let first = at_start && end == from;
             match (self.mask_at(end), self.o.text.get(end)) {
                 (Some(mask), _) => end += mask.length(),
+                (None, Some(b'\\')) if class(at(self.o.text, end + 1)) == Class::Quote => {
+                    return end;
+                }
                 (None, Some(byte)) if first || !ends_pair(*byte) => end += 1,
                 _ => return end,
             }

@@ -435,7 +435,7 @@ impl Scan<'_> {
     fn value(&mut self, start: usize, end: usize, seen: u8) {
         match self.cued_number(start, end) {
             Cued::Masked(mask) => return self.mask(mask, end),
-            Cued::Kept => return self.o.keep_digits(end),
+            Cued::Kept => return self.keep_number(end),
             Cued::No => {}
         }
         if (self.after_time() && self.is_year(start, end)) || self.is_zone_offset(start) {
@@ -451,10 +451,7 @@ impl Scan<'_> {
                 self.word(start, start + letters, 0);
                 self.mask(Mask::Number, end);
             }
-            Value::Word => {
-                self.o.keep_digits(end);
-                self.cue = Cue::None;
-            }
+            Value::Word => self.keep_number(end),
         }
     }
 
@@ -529,9 +526,14 @@ impl Scan<'_> {
         let from = end + gap;
         let to = from + run(self.o.text, from, |b| class(b) == Class::Letter);
         let alone = match class(at(self.o.text, to)) {
-            Class::Digit => false,
+            // A mask may stand for digits.
+            Class::Digit | Class::OpenAngle => false,
             Class::Joint => !in_word(at(self.o.text, to + 1)),
-            _ => true,
+            Class::Slash => {
+                let next = at(self.o.text, to + 1);
+                !in_word(next) && class(next) != Class::OpenAngle
+            }
+            _ => at(self.o.text, to) != b'@',
         };
         (gap > 0 && to > from && alone).then_some((from, to))
     }
@@ -612,6 +614,12 @@ impl Scan<'_> {
     #[inline]
     pub(super) fn keep(&mut self, end: usize) {
         self.o.keep(end);
+    }
+
+    /// Keeps everything up to `end` with its digits.
+    pub(super) fn keep_number(&mut self, end: usize) {
+        self.cue = Cue::None;
+        self.o.keep_digits(end);
     }
 
     /// Writes a mask for everything up to `end`.
