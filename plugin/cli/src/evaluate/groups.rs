@@ -9,7 +9,7 @@ use logtriage_engine::{Masker, Model};
 
 use crate::failure::{Ended, Failure};
 use crate::screen;
-use crate::train::groups::with_groups;
+use crate::train::groups::find_so_many;
 
 /// Measure groups: precision and recall on pairs of messages
 ///
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<Ended, Failure> {
 }
 
 fn made_anew(parts: &BundleParts, number: usize) -> Result<Model, Failure> {
-    let parts = with_groups(parts.clone(), number).map_err(sentence)?;
+    let parts = find_so_many(parts.clone(), number).map_err(sentence)?;
     Model::load(parts).map_err(sentence)
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! CSV ──► templates ──► embedding and words ──► logistic regression ──► bundle
 //!                              ├─ cross-validation ──► C, temperature, thresholds, report
-//!                              └─ k-means ──► groups
+//!                              └─ names of groups, or k-means ──► groups
 //! ```
 
 pub(crate) mod calibrate;
@@ -12,6 +12,7 @@ pub(crate) mod features;
 pub(crate) mod folds;
 pub(crate) mod groups;
 pub(crate) mod guarantee;
+mod kmeans;
 mod logistic;
 pub(crate) mod metrics;
 pub(crate) mod report;
@@ -21,8 +22,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use logtriage_engine::semantic::{
-    BundleParts, Calibration, ClassifierInfo, Embedder, LABEL_RULE, TABLE, Training, VOCABULARY,
-    builtin_parts, is_label,
+    BundleParts, Calibration, ClassifierInfo, Embedder, LABEL_RULE, Scratch, TABLE, Training,
+    VOCABULARY, builtin_parts, is_label,
 };
 use logtriage_engine::{JournalProblem, Masker, Model, Threshold, read_journal};
 
@@ -121,6 +122,12 @@ fn data(args: &Args, parts: &BundleParts) -> Result<Labelled, Failure> {
         let known =
             model.examples().iter().map(|known| (known.template.clone(), name(known.label)));
         data.add("model", known);
+        let (mut scratch, group) = (Scratch::default(), |group| model.group_name(group));
+        for row in &mut data.rows {
+            // Groups go on as they are.
+            let said = model.predict_with_group(&row.template, &mut scratch).group;
+            row.group = said.and_then(group).map(str::to_owned);
+        }
         data
     } else {
         Labelled::read(&args.files, &args.columns).map_err(sentence)?
@@ -197,6 +204,7 @@ fn train(
 ) -> Result<BundleParts, Failure> {
     let features = Features::of(&data.rows, embedder);
     let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
+    let names = groups::Names::of(data)?;
     let (by, others) = ways(data);
     let (c, first) = choose_c(args, embedder, &features, &targets, data, by, page)?;
     let temperature = calibrate::temperature(&first, &targets).map_err(sentence)?;
@@ -238,7 +246,12 @@ fn train(
         quality,
     };
     let bundle = write::bundle(parts, embedder.info().clone(), info, &weights, &features, data);
-    groups::with_groups(bundle, groups::number(data.rows.len())).map_err(sentence)
+    let Some(names) = names else {
+        return groups::find(bundle, data.rows.len()).map_err(sentence);
+    };
+    let folds = folds(data, by);
+    groups::Lesson { data, embedder, held_out: &first, temperature, folds: &folds }
+        .learn(bundle, &names, page)
 }
 
 /// How `thresholds` were chosen, for the manifest and the report.
@@ -277,6 +290,15 @@ fn ways(data: &Labelled) -> (By, &'static [By]) {
     }
 }
 
+/// The fold of each row.
+fn folds(data: &Labelled, by: By) -> Vec<usize> {
+    let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
+    match by {
+        By::Source => folds::by_group(&data.row_sources(), FOLDS),
+        By::Template => folds::by_template(&targets, data.labels.len(), FOLDS),
+    }
+}
+
 fn hold_out(
     embedder: &Embedder,
     features: &Features,
@@ -286,10 +308,7 @@ fn hold_out(
     c: f64,
 ) -> Result<Vec<HeldOut>, Failure> {
     let labels = data.labels.len();
-    let folds = match by {
-        By::Source => folds::by_group(&data.groups(), FOLDS),
-        By::Template => folds::by_template(targets, labels, FOLDS),
-    };
+    let folds = folds(data, by);
     let task = Task { features, targets, labels, embedder: Some(embedder), c };
     task.out_of_fold(&folds, |_| true).map_err(sentence)
 }

@@ -18,11 +18,8 @@ pub(super) fn features(rows: &[Row]) -> Features {
     let number = |word: &String| numbers.get(word).copied().unwrap_or_default();
     let ids: Vec<Vec<u32>> = texts.iter().map(|words| words.iter().map(number).collect()).collect();
     let values = document_values(&ids, numbers.len());
-    let samples = ids.iter().map(|ids| Sample {
-        ids: Vec::new(),
-        embedding: Vec::new(),
-        terms: weighted(ids, &values),
-    });
+    let samples =
+        ids.iter().map(|ids| Sample { terms: weighted(ids, &values), ..Sample::default() });
     let samples = samples.collect();
     Features::plain(samples, 0, numbers.len())
 }
