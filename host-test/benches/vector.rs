@@ -23,7 +23,7 @@ const ANNOTATE: &str = "annotate alone";
 const HOOK: &str = "a hook that labels and emits the event";
 const THREE_FIELDS: &str = "a hook that adds a table of three fields";
 
-/// A set of events as the `file` source makes them, with messages of about 150 bytes.
+/// A set of events as the `file` source makes them, with messages of about 140 bytes.
 struct Corpus {
     name: &'static str,
     messages: Vec<String>,

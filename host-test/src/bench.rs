@@ -68,7 +68,7 @@ pub fn message(event: usize, varying: Varying) -> String {
     format!("{subject} {a} {verb} after {b} ms on 10.0.{}.{b} user={user} id=4f{id}", b / 2)
 }
 
-/// The same as a program writes it to a file, about 150 bytes.
+/// The same as a program writes it to a file, about 140 bytes.
 pub fn line(event: usize, varying: Varying) -> String {
     let (a, b) = values(event);
     format!(
