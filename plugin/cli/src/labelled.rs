@@ -157,6 +157,17 @@ impl Labelled {
         Ok(Self::settle(seen, messages))
     }
 
+    /// What was read, in numbers.
+    pub(crate) fn counts(&self) -> String {
+        format!(
+            "{} messages, {} templates, {} sources, {} labels",
+            self.messages,
+            self.rows.len(),
+            self.sources.len(),
+            self.labels.len()
+        )
+    }
+
     /// The distinct templates of files that need no labels, in the order in which they first came.
     ///
     /// # Errors

@@ -23,16 +23,17 @@ use std::path::PathBuf;
 
 use logtriage_engine::semantic::{
     BundleParts, Calibration, ClassifierInfo, Embedder, LABEL_RULE, Scratch, TABLE, Training,
-    VOCABULARY, builtin_parts, is_label,
+    VOCABULARY, is_label,
 };
 use logtriage_engine::{JournalProblem, Masker, Model, Threshold, read_journal};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::screen;
+use crate::{screen, setup};
 use calibrate::{Answer, HeldOut};
 use features::Features;
 use folds::{By, FOLDS, Task};
+use guarantee::Target;
 use metrics::Scores;
 
 /// Inverse strengths of regularisation that cross-validation chooses from.
@@ -76,10 +77,8 @@ pub(crate) struct Args {
     /// Inverse strength of regularisation [default: the best of 1, 3, 6, 12, 24, 48 by macro-F1]
     #[arg(long, value_name = "C")]
     c: Option<f64>,
-    /// Highest share of wrong answers among those that reach their label's threshold, above 0,
-    /// below 1; holds for each label with probability 95%
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
-    target_error: f64,
+    #[command(flatten)]
+    target: Target,
     #[command(flatten)]
     columns: Columns,
 }
@@ -90,12 +89,9 @@ pub(crate) struct Args {
 /// If options, data or table cannot be used: one label only, fewer than 20 templates, a label with
 /// fewer than 5, an unknown column. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
-    check_target(args.target_error)?;
+    args.target.check()?;
     check_c(args.c.unwrap_or(1.0))?;
-    let mut parts = match &args.table {
-        Some(dir) => logtriage_files::read_parts(dir).map_err(sentence)?,
-        None => builtin_parts(),
-    };
+    let mut parts = setup::bundle(args.table.as_deref())?;
     let data = data(args, &parts)?;
     check(&data)?;
     let embedder = Embedder::load(parts.clone()).map_err(sentence)?;
@@ -153,14 +149,6 @@ pub(crate) fn sentence(error: impl std::fmt::Display) -> Failure {
     Failure::other(error.to_string())
 }
 
-/// Whether `--target-error` can be one.
-pub(crate) fn check_target(target: f64) -> Result<(), Failure> {
-    if target > 0.0 && target < 1.0 {
-        return Ok(());
-    }
-    Err(Failure::other(format!("--target-error is {target}, expected 0 to 1")))
-}
-
 pub(crate) fn check_c(c: f64) -> Result<(), Failure> {
     if (1e-6..=1e6).contains(&c) {
         return Ok(());
@@ -211,8 +199,8 @@ fn train(
     writeln!(page, "C {c}, temperature {temperature:.4}").map_err(sentence)?;
 
     let answers = calibrate::answers(&first, &targets, temperature);
-    let thresholds = guarantee::thresholds(&answers, data.labels.len(), args.target_error);
-    let calibration = calibration(by.name(), data, &answers, &thresholds, args.target_error);
+    let thresholds = guarantee::thresholds(&answers, data.labels.len(), args.target.error);
+    let calibration = calibration(by.name(), data, &answers, &thresholds, args.target.error);
     let mut quality = vec![show(by, &answers, data, &thresholds, page)?];
     for &by in others {
         let held_out = hold_out(embedder, &features, &targets, data, by, c)?;
@@ -221,7 +209,7 @@ fn train(
     }
     page.push_str(&report::promise(&data.labels, &thresholds, &calibration).map_err(sentence)?);
     if thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
-        screen::tell(&never_labels(args.target_error));
+        screen::tell(&never_labels(args.target.error));
     }
     trade_off(&answers, data.labels.len(), page).map_err(sentence)?;
 

@@ -46,7 +46,7 @@ mod tests {
 
     fn row(template: &str) -> Row {
         let template = template.to_owned();
-        Row { message: template.clone(), template, label: 0, source: 0, place: None }
+        Row { message: template.clone(), template, label: 0, source: 0, group: None, place: None }
     }
 
     #[test]
