@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use logtriage_engine::{DEFAULT_LABELS, Masker};
+use logtriage_engine::{DEFAULT_LABELS, Masker, Model};
 use regex::Regex;
 
 struct Line {
@@ -13,6 +13,7 @@ struct Line {
     source: String,
     message: String,
     label: String,
+    group: String,
 }
 
 fn corpus() -> Vec<Line> {
@@ -29,17 +30,19 @@ fn corpus() -> Vec<Line> {
 fn read(file: &Path) -> Vec<Line> {
     let name = file.file_name().expect("a name").to_string_lossy();
     let mut reader = csv::Reader::from_path(file).expect("can be read");
-    assert_eq!(reader.headers().expect("a header"), vec!["source", "log_message", "target_label"]);
+    let header = vec!["source", "log_message", "target_label", "group"];
+    assert_eq!(reader.headers().expect("a header"), header);
     reader
         .into_records()
         .map(|record| {
-            let record = record.expect("three columns of UTF-8");
+            let record = record.expect("four columns of UTF-8");
             let line = record.position().map_or(0, csv::Position::line);
             Line {
                 place: format!("{name}:{line}"),
                 source: record[0].to_owned(),
                 message: record[1].to_owned(),
                 label: record[2].to_owned(),
+                group: record[3].to_owned(),
             }
         })
         .collect()
@@ -48,12 +51,35 @@ fn read(file: &Path) -> Vec<Line> {
 #[test]
 fn every_line_has_a_source_a_message_and_a_known_label() {
     let labels: HashSet<_> = DEFAULT_LABELS.iter().map(|(label, _)| *label).collect();
-    for Line { place, source, message, label } in corpus() {
+    for Line { place, source, message, label, .. } in corpus() {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
         assert!(!source.is_empty() && source.chars().all(plain), "{place}: source {source:?}");
         assert!(!message.trim().is_empty() && !message.contains('\n'), "{place}: message");
         assert!(labels.contains(label.as_str()), "{place}: label {label:?}");
     }
+}
+
+/// The groups are those of the built-in model, but for the smallest.
+#[test]
+fn every_line_is_filed_under_a_known_group() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/groups/groups.csv");
+    let mut reader = csv::Reader::from_path(file).expect("the list of groups");
+    assert_eq!(reader.headers().expect("a header"), vec!["group", "meaning"]);
+    let rows: Vec<_> = reader.records().map(|row| row.expect("two columns of UTF-8")).collect();
+    let known: BTreeSet<String> = rows.iter().map(|row| row[0].to_owned()).collect();
+    assert_eq!(known.len(), rows.len(), "a group is listed twice");
+    assert!(rows.iter().all(|row| !row[1].trim().is_empty()), "a group has no meaning");
+    let used: BTreeSet<String> = corpus()
+        .into_iter()
+        .map(|Line { place, group, .. }| {
+            assert!(known.contains(&group), "{place}: group {group:?}");
+            group
+        })
+        .collect();
+    assert_eq!(used, known);
+    let model = Model::builtin().expect("the built-in model loads");
+    let named = (0..model.groups() as u16).filter_map(|group| model.group_name(group));
+    assert!(named.map(str::to_owned).collect::<BTreeSet<_>>().is_subset(&known));
 }
 
 #[test]

@@ -86,6 +86,58 @@ fn a_csv_becomes_a_bundle_the_same_every_time() {
     }
 }
 
+/// The corpus with a column of groups: what failed and what started, but for one that is rare.
+fn grouped() -> String {
+    let row = |(number, line): (usize, &str)| match (number, line.ends_with(",Error")) {
+        (0, _) => format!("{line},group\n"),
+        (1..=3, _) => format!("{line},seldom\n"),
+        (4..=8, _) => format!("{line},\n"),
+        (_, true) => format!("{line},went down\n"),
+        (_, false) => format!("{line},came up\n"),
+    };
+    corpus().lines().enumerate().map(row).collect()
+}
+
+#[test]
+fn groups_are_learnt_by_their_names_and_stay_when_verdicts_are_learnt() {
+    let dir = TempDir::new().unwrap();
+    let more = ["--c", "6", "--target-error", "0.1"];
+    let output = train(dir.path(), &grouped(), &more);
+    let report = String::from_utf8(output.stdout).unwrap();
+    let said = "2 groups of 120 templates; 100.0 % of 12 held out get their own; 1 groups of fewer than \
+                10 templates are left out";
+    assert!(report.contains(said), "{report}");
+
+    let bundle = dir.path().join("bundle");
+    let names = |bundle: &Path| {
+        let model = loaded(bundle);
+        let mut scratch = logtriage_engine::semantic::Scratch::default();
+        let mut name = |template: &str| {
+            let group = model.predict_with_group(template, &mut scratch).group.unwrap();
+            (model.group_name(group).unwrap().to_owned(), model.group_title(group).to_owned())
+        };
+        ["printer failed badly", "printer started well"].map(&mut name)
+    };
+    let [(down, title), (up, _)] = names(&bundle);
+    assert_eq!((down.as_str(), up.as_str()), ("went down", "came up"));
+    assert!(title.ends_with("failed badly"), "{title}");
+
+    let (verdicts, after) = (dir.path().join("verdicts.jsonl"), dir.path().join("after"));
+    let verdict = r#"{"template":"printer gave up","label":"Error","by":"ada"}"#;
+    fs::write(&verdicts, format!("{verdict}\n")).unwrap();
+    let mut again = logtriage();
+    again.arg("train").arg("--verdicts").arg(verdicts).arg("--table").arg(&bundle);
+    let output = again.arg("-o").arg(&after).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(names(&after).map(|(name, _)| name), ["went down", "came up"]);
+}
+
+#[test]
+fn what_cannot_be_a_group_is_refused() {
+    let csv = grouped().replace("went down", &"x".repeat(65));
+    refused(&csv, &[], "cannot be a group: a group is 1 to 64 bytes");
+}
+
 #[test]
 fn a_report_that_nobody_reads_costs_no_bundle() {
     let dir = TempDir::new().unwrap();

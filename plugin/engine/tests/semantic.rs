@@ -287,8 +287,7 @@ fn small() -> BundleParts {
     fragments.extend((0..FRAGMENTS * 2).map(|at| at as u8));
     // The first is far away from everything.
     let mut groups = floats(&[1.0, 0.01, 1e5, 0.0]);
-    groups.extend([127; WIDTH + 2]);
-    groups.extend([0; WIDTH + 2]);
+    groups.extend([127, 0].repeat(WIDTH + 2));
     let files = [
         (VOCABULARY, b"[UNK]\nfailed\ndisk\n##s\n.\n".to_vec()),
         (TABLE, table),

@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayView1};
 use super::calibrate::HeldOut;
 use super::features::{Features, Sample};
 use super::kmeans::KMeans;
-use super::logistic;
+use super::logistic::{self, Weights};
 use super::sentence;
 use crate::failure::Failure;
 use crate::labelled::Labelled;
@@ -133,28 +133,46 @@ impl Lesson<'_> {
         page.push_str(&names.report(rows.len(), right, unseen.len()));
 
         let weights = learn(&all)?;
-        let logits: Vec<Vec<f64>> =
-            features.samples.iter().map(|sample| weights.logits(sample)).collect();
-        let template = |place: usize| self.data.rows[rows[place]].template.as_str();
-        let title = |group: usize| {
-            let rank = |place: usize| (is_short(template(place)), logits[place][group]);
-            let own = all.iter().copied().filter(|&place| targets[place] == group);
-            let best = own.max_by(|&a, &b| {
-                let (a, b) = (rank(a), rank(b));
-                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
-            });
-            best.map_or(String::new(), |place| one_line(template(place), TITLE))
-        };
+        let titles = self.titles(&bundle, names, &weights)?;
         let shape = (names.names.len(), width);
         let bias = weights.row(width);
         let most = bias.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let groups = Groups {
             names: names.names.iter().map(|name| (*name).to_owned()).collect(),
-            titles: (0..names.names.len()).map(title).collect(),
+            titles,
             centroids: Array2::from_shape_fn(shape, |(group, at)| weights.row(at)[group] as f32),
             offsets: bias.iter().map(|bias| (most - bias) as f32).collect(),
         };
         groups.into_bundle(bundle).map_err(sentence)
+    }
+
+    /// For each group that of its templates which the model is surest to file there, a short one if
+    /// there is one.
+    fn titles(
+        &self,
+        bundle: &BundleParts,
+        names: &Names<'_>,
+        weights: &Weights,
+    ) -> Result<Vec<String>, Failure> {
+        let model = Model::load(bundle.clone()).map_err(sentence)?;
+        let logits: Vec<Vec<f64>> = points(&model)
+            .rows()
+            .into_iter()
+            .map(|point| {
+                let embedding = point.iter().copied().map(f64::from).collect();
+                weights.logits(&Sample { embedding, ..Sample::default() })
+            })
+            .collect();
+        let title = |group: usize| {
+            let sure = |row: &usize| logits[*row][group];
+            let rank = |row: &usize| {
+                (best(&logits[*row]) == group, is_short(&self.data.rows[*row].template))
+            };
+            let own = (0..logits.len()).filter(|&row| names.of[row] == Some(group));
+            let title = own.max_by(|a, b| rank(a).cmp(&rank(b)).then(sure(a).total_cmp(&sure(b))));
+            title.map_or(String::new(), |row| one_line(&self.data.rows[row].template, TITLE))
+        };
+        Ok((0..names.names.len()).map(title).collect())
     }
 
     /// The points of these rows, with what the held-out model says for the probabilities.
@@ -232,16 +250,17 @@ impl Groups {
         Ok(seal(model.embedder().info().clone(), Some(info), bundle))
     }
 
-    /// Scales, offsets, then the centroids in 8 bits.
+    /// Scales, offsets, then for each dimension the centroids in 8 bits.
     fn quantised(&self) -> Vec<u8> {
         let most = |row: ArrayView1<'_, f32>| row.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let rows = self.centroids.rows();
         let scales: Vec<f32> = rows.into_iter().map(|row| most(row) / 127.0).collect();
         let level =
             |x: f32, scale: f32| if scale > 0.0 { (x / scale).round() as i8 as u8 } else { 0 };
-        let levels = self.centroids.rows().into_iter().zip(&scales);
-        let levels =
-            levels.flat_map(|(row, &scale)| row.to_vec().into_iter().map(move |x| level(x, scale)));
+        let levels = self.centroids.columns().into_iter().flat_map(|column| {
+            let levels = column.iter().zip(&scales).map(|(&x, &scale)| level(x, scale));
+            levels.collect::<Vec<u8>>()
+        });
         let floats = scales.iter().chain(&self.offsets);
         floats.flat_map(|float| float.to_le_bytes()).chain(levels).collect()
     }

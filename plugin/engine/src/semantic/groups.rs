@@ -36,12 +36,10 @@ pub fn point(embedding: &[f32], probabilities: &[f64], out: &mut Vec<f32>) {
 /// A name, a title, and a centroid in signed bytes with its scale and offset for each group.
 #[derive(Debug)]
 pub(crate) struct Groups {
-    /// What `groups.bin` holds; the centroids are read from here.
+    /// What `groups.bin` holds; the centroids are read from here: for each dimension a run of groups.
     bytes: Cow<'static, [u8]>,
     scales: Vec<f32>,
     offsets: Vec<f32>,
-    /// Numbers in a centroid.
-    width: usize,
     names: Vec<Box<str>>,
     /// `name`, tab, `title`, a line for each group.
     titles: Cow<'static, str>,
@@ -53,12 +51,11 @@ impl Groups {
         groups * (8 + WIDTH + labels)
     }
 
-    /// Reads `groups.bin`: the scale of each group, the offset of each (f32 LE), then the centroids
-    /// (i8); and the lines of `groups.txt`.
+    /// Reads `groups.bin`: the scale of each group, the offset of each (f32 LE), then for each
+    /// dimension the centroid of each group (i8); and the lines of `groups.txt`.
     pub(crate) fn parse(
         bytes: Cow<'static, [u8]>,
         groups: usize,
-        labels: usize,
         names: Vec<Box<str>>,
         titles: Cow<'static, str>,
     ) -> Result<Self, String> {
@@ -67,7 +64,7 @@ impl Groups {
             floats_within(bytes, LARGEST, what)
         };
         let (scales, offsets) = (floats(0, "scale")?, floats(groups, "offset")?);
-        Ok(Self { bytes, scales, offsets, width: WIDTH + labels, names, titles })
+        Ok(Self { bytes, scales, offsets, names, titles })
     }
 
     /// Reads the names in `groups.txt`: a line for each group, its name, a tab and its title.
@@ -83,20 +80,20 @@ impl Groups {
         Ok(names)
     }
 
-    fn centroid(&self, group: usize) -> impl Iterator<Item = f32> + '_ {
-        let start = 8 * self.scales.len() + group * self.width;
-        let bytes = self.bytes.get(start..start + self.width).unwrap_or_default();
-        bytes.iter().map(|&byte| f32::from(byte as i8))
-    }
-
-    /// The group of a point.
-    pub(crate) fn nearest(&self, point: &[f32]) -> u16 {
-        let mut best = (0, f32::NEG_INFINITY);
-        for (group, (&scale, &offset)) in (0..).zip(self.scales.iter().zip(&self.offsets)) {
-            let mut sum = 0.0_f32;
-            for (&x, level) in point.iter().zip(self.centroid(usize::from(group))) {
-                sum += x * level;
+    /// The group of a point. `sums` is working space.
+    pub(crate) fn nearest(&self, point: &[f32], sums: &mut Vec<f32>) -> u16 {
+        sums.clear();
+        sums.resize(self.scales.len(), 0.0);
+        let levels = self.bytes.get(8 * self.scales.len()..).unwrap_or_default();
+        for (&x, row) in point.iter().zip(levels.chunks_exact(self.scales.len().max(1))) {
+            for (sum, &level) in sums.iter_mut().zip(row) {
+                *sum += x * f32::from(level as i8);
             }
+        }
+        let mut best = (0, f32::NEG_INFINITY);
+        for ((group, &sum), (&scale, &offset)) in
+            (0..).zip(&*sums).zip(self.scales.iter().zip(&self.offsets))
+        {
             let near = sum * scale - offset;
             if near > best.1 {
                 best = (group, near);

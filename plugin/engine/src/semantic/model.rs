@@ -46,14 +46,6 @@ impl Default for Scratch {
     }
 }
 
-impl Scratch {
-    /// The point of the template that was predicted last.
-    fn fill_point(&mut self) -> &[f32] {
-        groups::point(&*self.embedding, &self.probabilities, &mut self.point);
-        &self.point
-    }
-}
-
 /// The best labels for a template, with their confidence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prediction {
@@ -224,7 +216,7 @@ impl Model {
             (bundle.sized(GROUPS, Groups::size(groups, labels))?, bundle.text(GROUP_TITLES)?);
         let names = Groups::names(&titles, groups)
             .map_err(|reason| BundleError::malformed(GROUP_TITLES, reason))?;
-        Groups::parse(centroids, groups, labels, names, titles)
+        Groups::parse(centroids, groups, names, titles)
             .map(Some)
             .map_err(|reason| BundleError::malformed(GROUPS, reason))
     }
@@ -259,7 +251,9 @@ impl Model {
     /// The same with the template's group, if the model has groups.
     pub fn predict_with_group(&self, template: &str, scratch: &mut Scratch) -> Prediction {
         let prediction = self.predict(template, scratch);
-        let group = self.groups.as_ref().map(|groups| groups.nearest(scratch.fill_point()));
+        groups::point(&*scratch.embedding, &scratch.probabilities, &mut scratch.point);
+        let nearest = |groups: &Groups| groups.nearest(&scratch.point, &mut scratch.sums);
+        let group = self.groups.as_ref().map(nearest);
         Prediction { group, ..prediction }
     }
 
@@ -267,7 +261,8 @@ impl Model {
     /// label. What `train` makes groups of.
     pub fn point<'a>(&self, template: &str, scratch: &'a mut Scratch) -> &'a [f32] {
         self.predict(template, scratch);
-        scratch.fill_point()
+        groups::point(&*scratch.embedding, &scratch.probabilities, &mut scratch.point);
+        &scratch.point
     }
 
     /// How many groups there are; none in bundles made before there were any.
