@@ -31,6 +31,7 @@ model = "scripted"
 api_key_env = "NOT_SET_ANYWHERE"
 templates_per_request = 20
 examples = 1
+neighbours = 2
 max_answer_tokens = 100
 [reasoning.limits]
 requests_per_minute = 60

@@ -183,6 +183,24 @@ fn unknown_templates_are_appended_and_verdicts_picked_up() {
     assert_eq!(place.label(&mut agent, STRANGE).1, "none");
 }
 
+/// By the clock of the wall, though events are labelled by one that begins anywhere.
+#[test]
+fn pending_templates_say_when_they_first_came() {
+    let place = Place::new(CONFIG);
+    let mut agent = place.open(RuleForm::Text);
+    label_now(&mut agent, "frobnicator stopped", 1_000);
+    for now in [1_400, 2_900, 3_400] {
+        label_now(&mut agent, STRANGE, now);
+    }
+    let pending = place.read("state/pending.jsonl");
+    let line: serde_json::Value = serde_json::from_str(pending.trim()).expect("one line");
+    let written = line["time"].as_u64().expect("seconds") * 1000;
+    let first = line["first_seen_ms"].as_u64().expect("milliseconds");
+    // It was written down two seconds later, in whole seconds.
+    assert!((written..written + 1000).contains(&(first + 2_000)), "{line}");
+    assert_eq!(line["count"], 3);
+}
+
 #[test]
 fn verdicts_known_at_the_start_hold_for_the_first_event() {
     let place = Place::new(CONFIG);

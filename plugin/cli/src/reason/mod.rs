@@ -16,6 +16,7 @@ mod dry_run;
 mod endpoint;
 mod form;
 pub mod journal;
+mod neighbours;
 mod places;
 mod prompt;
 pub mod queue;
