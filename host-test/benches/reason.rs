@@ -39,7 +39,7 @@ impl Place {
         let directory = TempDir::new().expect("a temporary directory");
         let config = format!(
             "max_new_templates_per_second = 0\n[reasoning]\nbase_url = \"{}\"\nmodel = \"m\"\n\
-             [reasoning.limits]\nrequests_per_minute = 4294967295\n\
+             [reasoning.limits]\nrequests_per_minute = 4294967295\nconcurrent_requests = 8\n\
              templates_per_day = 4294967295\ntokens_per_day = 4294967295\n",
             server.base_url()
         );
@@ -128,7 +128,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group(GROUP);
     // Longer than several looks at the files, which are two seconds apart.
-    group.measurement_time(Duration::from_secs(20));
+    group.measurement_time(Duration::from_secs(20)).sample_size(50);
     group.throughput(Throughput::Elements(EVENTS as u64));
     let [alone, beside, again] = ROWS.map(BenchmarkId::from_parameter);
     group.bench_function(alone, |b| b.iter(&mut pass));

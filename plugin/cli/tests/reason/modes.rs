@@ -158,6 +158,7 @@ fn status_shows_every_limit() {
         "tokens 110 of 2,000,000",
         "money 100.0000",
         "2 requests of 20 templates",
+        "8,192 tokens, 4 MiB at most",
         "10 s to connect, 120 s to the first byte, 300 s in all",
     ] {
         assert!(page.contains(words), "{words}: {page}");
