@@ -1,20 +1,22 @@
 //! What a busy `logtriage reason --watch` costs the engine that labels on the same state directory.
 //!
 //! `cargo bench --bench reason` labels events alone, beside the command, which asks a scripted server
-//! about templates that do not run out, and alone again, and prints the ratio. Ratios of one run hold
+//! about templates that do not run out, and alone again, and prints the ratios: 1.05 beside it at most. Ratios of one run hold
 //! on any machine, single times do not. The command and the server are threads and processes of their
 //! own: with two cores or more they have a core for themselves, and the ratio says what sharing files,
 //! and learning what is answered, costs; on one core they take turns with the engine, and the ratio
 //! says how much of it they were given.
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use host_test::bench::print_ratios;
+use host_test::command::Running;
 use host_test::{command, records};
 use logtriage_files::{Agent, Loaded, RuleForm};
 use scripted_llm::{Server, Step};
@@ -57,14 +59,14 @@ impl Place {
         Agent::open(loaded, RuleForm::Text).expect("an agent")
     }
 
-    fn watch(&self) -> Watch {
+    fn watch(&self) -> Running {
         let child = Command::new(command::optimized())
             .args(["reason", "--watch", "--quiet", "--config", "logtriage.toml"])
             .current_dir(self.directory.path())
             .stderr(Stdio::null())
             .spawn()
             .expect("the command runs");
-        Watch(child)
+        Running(child)
     }
 
     /// Hands over templates of which no two are alike, as soon as those before were taken.
@@ -80,16 +82,6 @@ impl Place {
             }
             thread::sleep(Duration::from_millis(100));
         }
-    }
-}
-
-/// The command; it ends with the benchmark.
-struct Watch(Child);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -147,24 +139,5 @@ fn main() {
     group.bench_function(again, |b| b.iter(&mut pass));
     group.finish();
     criterion.final_summary();
-    ratio();
-}
-
-/// What the command costs: the time beside it by the mean of the times before and after.
-fn ratio() {
-    let mean = |row: &str| {
-        let file = criterion_directory().join(GROUP).join(row).join("new/estimates.json");
-        let estimates: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-        Some(estimates["mean"]["point_estimate"].as_f64()? / EVENTS as f64)
-    };
-    let [Some(alone), Some(beside), Some(again)] = ROWS.map(mean) else { return };
-    println!("\nalone {alone:.0} ns an event, beside {beside:.0}, alone again {again:.0}");
-    println!("ratio {:.3}, of {:.3} at most", 2.0 * beside / (alone + again), 1.05);
-}
-
-fn criterion_directory() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    root.join(target).join("criterion")
+    print_ratios(GROUP, EVENTS, ROWS[0], &ROWS);
 }

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use logtriage_engine::semantic::{BundleParts, Scratch, builtin_parts, seal};
+use logtriage_engine::semantic::{BundleParts, Scratch, seal};
 use logtriage_engine::{Model, Threshold};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::screen;
 use crate::train::calibrate::Answer;
-use crate::train::{calibration, check_target, guarantee, never_labels, report};
+use crate::train::guarantee::{self, Target};
+use crate::train::{calibration, never_labels, report, sentence};
+use crate::{screen, setup};
 
 /// Choose a model's thresholds anew, on labelled messages of your own
 ///
@@ -37,10 +38,8 @@ pub(crate) struct Args {
     /// Directory of the bundle to write
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Highest share of wrong answers among those that reach their label's threshold, above 0,
-    /// below 1; holds for each label with probability 95%
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
-    target_error: f64,
+    #[command(flatten)]
+    target: Target,
     #[command(flatten)]
     columns: Columns,
 }
@@ -51,11 +50,8 @@ pub(crate) struct Args {
 /// If options, files or bundle cannot be used: a label that the model does not have, no template
 /// but those that it was trained on. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
-    check_target(args.target_error)?;
-    let parts = match &args.model {
-        Some(directory) => logtriage_files::read_parts(directory).map_err(sentence)?,
-        None => builtin_parts(),
-    };
+    args.target.check()?;
+    let parts = setup::bundle(args.model.as_deref())?;
     let model = Model::load(parts.clone()).map_err(sentence)?;
     let mut data = Labelled::read(&args.files, &args.columns).map_err(sentence)?;
     check_labels(&data, &model)?;
@@ -72,10 +68,6 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     writeln!(page, "\nwrote {}", args.output.display()).map_err(sentence)?;
     screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)
-}
-
-fn sentence(error: impl std::fmt::Display) -> Failure {
-    Failure::other(error.to_string())
 }
 
 fn check_labels(data: &Labelled, model: &Model) -> Result<(), Failure> {
@@ -120,11 +112,11 @@ fn calibrated(
 ) -> Result<BundleParts, Failure> {
     let mut info = model.info().clone();
     let answers = answers(model, data);
-    info.thresholds = guarantee::thresholds(&answers, info.labels.len(), args.target_error);
-    let found = calibration("calibrate", data, &answers, &info.thresholds, args.target_error);
+    info.thresholds = guarantee::thresholds(&answers, info.labels.len(), args.target.error);
+    let found = calibration("calibrate", data, &answers, &info.thresholds, args.target.error);
     page.push_str(&report::promise(&info.labels, &info.thresholds, &found).map_err(sentence)?);
     if info.thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
-        screen::tell(&never_labels(args.target_error));
+        screen::tell(&never_labels(args.target.error));
     }
     info.calibration = Some(found);
     Ok(seal(model.embedder().info().clone(), Some(info), parts))

@@ -1,6 +1,6 @@
 //! Templates as the numbers that the regression sees.
 
-use logtriage_engine::semantic::{Embedder, FRAGMENTS, Scratch, Terms, WIDTH};
+use logtriage_engine::semantic::{Embedder, FRAGMENTS, Scratch, Terms, WIDTH, unreadable};
 
 use crate::labelled::Row;
 
@@ -13,11 +13,12 @@ pub(crate) const EMBEDDING_SCALE: f64 = 0.5;
 /// What fragments are multiplied by, likewise.
 pub(crate) const FRAGMENT_SCALE: f64 = 1.2;
 
-/// One template: its tokens as they come, its scaled embedding, and its terms, of which each is a place
+/// One template: its tokens as they come, its unreadable characters, its scaled embedding, and its terms, of which each is a place
 /// among [`Features::terms`] and a value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
     pub(crate) ids: Vec<u32>,
+    pub(crate) unreadable: usize,
     pub(crate) embedding: Vec<f64>,
     pub(crate) terms: Vec<(usize, f64)>,
 }
@@ -59,7 +60,8 @@ impl Features {
             found.collect_all(places.into_iter(), &fragment_values);
             let merged = merged(&placed(&found, &fragments));
             terms.extend(merged.map(|(place, value)| (tokens.len() + place, value)));
-            Sample { ids, embedding: scaled(embedder.embed(&row.template, &mut scratch)), terms }
+            let embedding = scaled(embedder.embed(&row.template, &mut scratch));
+            Sample { ids, unreadable: unreadable(&row.template), embedding, terms }
         });
         let samples = samples.collect();
         let terms = tokens.len() + fragments.len();

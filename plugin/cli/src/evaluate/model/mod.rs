@@ -25,12 +25,12 @@ mod trial;
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use logtriage_engine::semantic::{Embedder, builtin_parts};
+use logtriage_engine::semantic::Embedder;
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::screen;
-use crate::train;
+use crate::train::guarantee::Target;
+use crate::{screen, setup, train};
 use contestants::Contest;
 use report::Report;
 use trial::{Split, Trial};
@@ -66,9 +66,8 @@ pub(super) struct Args {
     /// Inverse strength of regularisation, as `train` prints it; the default is the built-in model's
     #[arg(long, default_value_t = 6.0, value_name = "C")]
     c: f64,
-    /// Highest share of wrong answers that thresholds are chosen for, above 0, below 1
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
-    target_error: f64,
+    #[command(flatten)]
+    target: Target,
     /// Table or bundle whose embedding is used [default: the built-in model's]
     #[arg(long, value_name = "DIR")]
     table: Option<PathBuf>,
@@ -91,7 +90,7 @@ pub(super) struct Args {
 /// # Errors
 /// If options, data, table or teacher cannot be used, or the report cannot be written.
 pub(super) fn run(args: &Args) -> Result<Ended, Failure> {
-    train::check_target(args.target_error)?;
+    args.target.check()?;
     train::check_c(args.c)?;
     if !(2..=1000).contains(&args.folds) {
         return Err(Failure::other(format!("--folds is {}, expected 2 to 1000", args.folds)));
@@ -120,7 +119,7 @@ fn evaluate(args: &Args, data: &Labelled) -> Result<Report, Failure> {
     tables::data(&mut report, data, &contest);
     let mut trials: Vec<Trial> = Vec::new();
     for split in &splits {
-        let trial = Trial::run(&contest, data, split, trials.first(), args.target_error, &bar)?;
+        let trial = Trial::run(&contest, data, split, trials.first(), args.target.error, &bar)?;
         tables::trial(&mut report, data, split, &trial)?;
         if split.is_by_template() {
             suspects::report(&mut report, data, trial.ours());
@@ -139,10 +138,7 @@ fn evaluate(args: &Args, data: &Labelled) -> Result<Report, Failure> {
 }
 
 fn embedder(args: &Args) -> Result<Embedder, Failure> {
-    let parts = match &args.table {
-        Some(dir) => logtriage_files::read_parts(dir)?,
-        None => builtin_parts(),
-    };
+    let parts = setup::bundle(args.table.as_deref())?;
     Embedder::load(parts).map_err(train::sentence)
 }
 
