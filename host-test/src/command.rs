@@ -11,16 +11,31 @@ use crate::{Failure, root};
 /// # Panics
 /// Where it cannot be built: no test of it can go on.
 pub fn logtriage() -> &'static Path {
-    static COMMAND: LazyLock<PathBuf> =
-        LazyLock::new(|| build().unwrap_or_else(|error| panic!("{error}")));
+    // As `cargo test --workspace` builds it, so that there it is built already.
+    static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| {
+        let how = ["test", "--locked", "--workspace", "--test", "reason", "--no-run"];
+        build(&how).unwrap_or_else(|error| panic!("{error}"))
+    });
     &COMMAND
 }
 
-/// As `cargo test --workspace` builds it, so that there it is built already.
-fn build() -> Result<PathBuf, Failure> {
+/// The same for benchmarks: as it is shipped.
+///
+/// # Panics
+/// As [`logtriage`].
+pub fn optimized() -> &'static Path {
+    static COMMAND: LazyLock<PathBuf> = LazyLock::new(|| {
+        let how = ["build", "--release", "--locked", "--workspace", "--bin", "logtriage"];
+        build(&how).unwrap_or_else(|error| panic!("{error}"))
+    });
+    &COMMAND
+}
+
+/// Builds it by these arguments of cargo, in the profile of the program that runs.
+fn build(how: &[&str]) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["test", "--locked", "--workspace", "--test", "reason", "--no-run"])
+        .args(how)
         .current_dir(root())
         .output()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;

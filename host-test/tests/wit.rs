@@ -202,7 +202,8 @@ fn verdicts_and_pending_templates_are_those_of_the_engine() {
     let contract = Contract::read();
     let verdict = fields!(Verdict { template, label, by, reason });
     assert_eq!(contract.members("verdict"), [&verdict[..], &["kind"]].concat());
-    let pending = fields!(Pending { template, template_id, source, message, count, candidates });
+    let pending =
+        fields!(Pending { template, template_id, source, message, count, candidates, first_seen });
     assert_eq!(contract.members("pending"), pending);
     assert_eq!(contract.members("learned"), fields!(Learned { taken, refused }));
 }

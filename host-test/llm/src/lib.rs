@@ -19,6 +19,8 @@ pub enum Step {
     Right,
     /// The same, but after so long.
     Slow(Duration),
+    /// The same, but not before so many requests were under way at once.
+    Together(usize),
     /// The content of the answer, as given; `{ids}` is left to [`Step::Entries`].
     Content(String),
     /// Entries in the form `{"id":…,"label":…,"reason":…}`, one for each template, of which the id is
@@ -67,6 +69,9 @@ struct Shared {
     script: Vec<Step>,
     received: Vec<Received>,
     judge: Judge,
+    /// Requests that wait for company, and the most at one time.
+    running: usize,
+    most: usize,
 }
 
 impl Server {
@@ -78,7 +83,13 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let script = script.into_iter().collect();
-        let shared = Arc::new(Mutex::new(Shared { script, received: Vec::new(), judge }));
+        let shared = Arc::new(Mutex::new(Shared {
+            script,
+            received: Vec::new(),
+            judge,
+            running: 0,
+            most: 0,
+        }));
         let server = Self { address, shared };
         let shared = Arc::clone(&server.shared);
         thread::spawn(move || {
@@ -98,6 +109,11 @@ impl Server {
     /// The requests so far.
     pub fn received(&self) -> Vec<Received> {
         lock(&self.shared).received.clone()
+    }
+
+    /// The most requests that [`Step::Together`] answered at one time.
+    pub fn most_at_once(&self) -> usize {
+        lock(&self.shared).most
     }
 
     /// The templates that were asked about so far, in order, as often as they were.
@@ -123,7 +139,26 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
         };
         (step, shared.judge)
     };
+    if let Step::Together(count) = step {
+        wait_for_company(shared, count);
+    }
     let _ = act(&step, &received, judge, &mut stream);
+}
+
+/// Waits until `count` requests have waited here at once, and then long enough for one more to come,
+/// if one does. It is over before the answer goes out: the next request may come as soon as that is
+/// there.
+fn wait_for_company(shared: &Mutex<Shared>, count: usize) {
+    {
+        let mut shared = lock(shared);
+        shared.running += 1;
+        shared.most = shared.most.max(shared.running);
+    }
+    while lock(shared).most < count {
+        thread::sleep(Duration::from_millis(5));
+    }
+    thread::sleep(Duration::from_millis(100));
+    lock(shared).running -= 1;
 }
 
 fn act(
@@ -134,7 +169,7 @@ fn act(
 ) -> std::io::Result<()> {
     let right = || completion(&verdicts(&received.templates(), judge), "stop");
     match step {
-        Step::Right => http::respond(stream, 200, &[], right().as_bytes()),
+        Step::Right | Step::Together(_) => http::respond(stream, 200, &[], right().as_bytes()),
         Step::Slow(wait) => {
             thread::sleep(*wait);
             http::respond(stream, 200, &[], right().as_bytes())

@@ -10,6 +10,7 @@ mod module;
 mod reason;
 mod reload;
 mod repair;
+mod server_faults;
 mod stack;
 #[path = "../../../plugin/engine/tests/support/mod.rs"]
 mod support;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use host_test::{Host, Wamr, WamrSettings, command};
 use scripted_llm::{Server, Step};
 
-use crate::fixture::{Fixture, NO_LIMIT, kept, record, said};
+use crate::fixture::{Fixture, NO_LIMIT, kept, record, said, verdict};
 
 /// Every key that `[reasoning]` takes, for a guest with the stack that Fluent Bit gives.
 fn config(server: &Server) -> String {
@@ -31,6 +31,7 @@ model = "scripted"
 api_key_env = "NOT_SET_ANYWHERE"
 templates_per_request = 20
 examples = 1
+neighbours = 2
 max_answer_tokens = 100
 [reasoning.limits]
 requests_per_minute = 60
@@ -104,6 +105,34 @@ fn a_running_host_learns_what_the_server_said() {
     assert_eq!(answer["triage"]["label"], "User Action");
     assert_eq!(answer["triage"]["by"], "scripted");
     assert_eq!(answer["triage"]["reason"], "somebody gave a password");
+}
+
+/// People's verdicts live in git, and reach hosts as a ConfigMap: a link is swapped.
+#[cfg(unix)]
+#[test]
+fn a_running_host_follows_a_configmap_of_verdicts() {
+    let fixture = Fixture::new(&format!("{NO_LIMIT}[reasoning]\n"));
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, fixture.path().join(name)).expect("can be linked");
+    };
+    let journal = "verdicts.human.jsonl";
+    fixture.write(&format!("verdicts/..1/{journal}"), &verdict("all is well", "User Action"));
+    fixture.write(&format!("verdicts/..2/{journal}"), &verdict("all is well", "Workflow Error"));
+    std::fs::create_dir(fixture.path().join("state")).expect("can be made");
+    link("..1", "verdicts/..data");
+    link(&format!("..data/{journal}"), &format!("verdicts/{journal}"));
+    link(&format!("../verdicts/{journal}"), &format!("state/{journal}"));
+    let settings = WamrSettings { directory: Some(fixture.path()), ..WamrSettings::default() };
+    let mut host = Wamr::start(&settings).expect("starts");
+    let label =
+        |label: &'static str| move |said: &serde_json::Value| said["triage"]["label"] == label;
+    until(&mut host, "all is well", label("User Action"));
+    link("..2", "verdicts/..new");
+    let path = |name: &str| fixture.path().join("verdicts").join(name);
+    std::fs::rename(path("..new"), path("..data")).expect("swapped");
+    std::fs::remove_dir_all(path("..1")).expect("is there");
+    let said = until(&mut host, "all is well", label("Workflow Error"));
+    assert_eq!(said["triage"]["tier"], "reviewed");
 }
 
 /// A failed layer does not fail the others.

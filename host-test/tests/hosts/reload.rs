@@ -169,7 +169,7 @@ fn templates_that_nobody_knows_are_written_down_in_whole_lines() {
     let mut count = 0;
     for line in pending.lines().filter(|line| !line.is_empty()) {
         let tree: serde_json::Value = serde_json::from_str(line).expect(line);
-        assert!(tree["template"].is_string(), "{line}");
+        assert!(tree["template"].is_string() && tree["first_seen_ms"].is_u64(), "{line}");
         count += 1;
     }
     assert!(count > 0);

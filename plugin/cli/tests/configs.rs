@@ -131,6 +131,8 @@ fn the_sidecar_runs_the_command() {
         found.unwrap_or_else(|| panic!("no {kind}"))
     };
     let config = of_kind("ConfigMap")["data"]["logtriage.toml"].as_str().expect("a config");
+    let maps = documents.iter().filter(|document| document["kind"] == "ConfigMap");
+    let journal = maps.filter_map(|map| map["data"]["verdicts.human.jsonl"].as_str()).next();
     let pod = &of_kind("DaemonSet")["spec"]["template"]["spec"];
     let containers = pod["containers"].as_array().expect("containers");
     let reason = containers.iter().find(|c| c["name"] == "reason").expect("the sidecar");
@@ -146,13 +148,47 @@ fn the_sidecar_runs_the_command() {
     for container in containers {
         let mounted = names(&container["volumeMounts"]);
         assert!(mounted.iter().all(|name| volumes.contains(name)), "{mounted:?}");
-        assert!(mounted.contains(&"state".to_owned()), "{mounted:?}");
+        for shared in ["state", "verdicts"] {
+            assert!(mounted.contains(&shared.to_owned()), "{mounted:?}");
+        }
     }
+    let prepares = pod["initContainers"][0]["args"][0].as_str().expect("a script");
+    #[cfg(unix)]
+    people_are_believed(prepares, config, journal.expect("a journal"));
     let mount = reason["volumeMounts"].as_array().expect("mounts").iter();
     let key = mount.clone().find(|mount| mount["name"] == "key").expect("the key");
     let file = format!("{}/api-key", key["mountPath"].as_str().expect("a path"));
     assert!(config.contains(&format!("api_key_file = \"{file}\"")));
     assert!(of_kind("Secret")["stringData"]["api-key"].is_string());
+}
+
+/// Runs what prepares a node, and labels an event there by the ConfigMap's journal.
+#[cfg(unix)]
+fn people_are_believed(prepares: &str, config: &str, journal: &str) {
+    let node = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| node.path().join(name);
+    for directory in ["config", "state", "state/verdicts", "state/verdicts/..1"] {
+        fs::create_dir(at(directory)).expect("a directory");
+    }
+    fs::write(at("config/logtriage.toml"), config).expect("can be written");
+    // As a ConfigMap is mounted.
+    fs::write(at("state/verdicts/..1/verdicts.human.jsonl"), journal).expect("can be written");
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).expect("a link");
+    link("..1", "state/verdicts/..data");
+    link("..data/verdicts.human.jsonl", "state/verdicts/verdicts.human.jsonl");
+    let place = |name: &str| at(name).to_str().expect("UTF-8").to_owned();
+    let script = prepares.replace("/config/", &(place("config") + "/"));
+    let script = script.replace("/var/lib/logtriage", &place("state"));
+    // A node is prepared again and again.
+    for _ in 0..2 {
+        let ran = Command::new("sh").args(["-ec", &script]).status().expect("sh runs");
+        assert!(ran.success(), "{script}");
+    }
+    fs::write(at("a.log"), "Checkpoint 7 of shard 9 skipped\n").expect("can be written");
+    let args = ["classify", "a.log", "--config", "state/logtriage.toml"];
+    let output = logtriage(node.path(), &args);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("\"System Notification\",\"tier\":\"reviewed\""), "{said}");
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Pending {
     pub count: u64,
     /// The model's best labels, best first.
     pub candidates: Vec<(LabelId, Confidence)>,
+    /// When the first event came: the `now` that it was labelled with.
+    pub first_seen: u64,
 }
 
 /// An event whose template nobody knows.
@@ -98,6 +100,7 @@ impl PendingQueue {
             message: unknown.message.map(redacted_message),
             count: 1,
             candidates: unknown.candidates.to_vec(),
+            first_seen: now,
         });
         true
     }
@@ -163,9 +166,9 @@ mod tests {
     #[test]
     fn a_template_is_queued_once_and_counted() {
         let mut queue = PendingQueue::new();
-        assert!(note(&mut queue, 1, 0) && note(&mut queue, 1, 0));
+        assert!(note(&mut queue, 1, 7) && note(&mut queue, 1, 8));
         let taken = queue.take(10, 0);
-        assert_eq!((taken.len(), taken[0].count), (1, 2));
+        assert_eq!((taken.len(), taken[0].count, taken[0].first_seen), (1, 2, 7));
         assert!(note(&mut queue, 1, OFFER_AGAIN_AFTER - 1));
         assert_eq!(queue.len(), 0);
         assert!(note(&mut queue, 1, OFFER_AGAIN_AFTER));

@@ -51,6 +51,7 @@ api_key_file = "key"
 prompt = "prompt.md"
 templates_per_request = 100
 examples = 0
+neighbours = 20
 max_answer_tokens = 0
 [reasoning.limits]
 requests_per_minute = 1
@@ -78,6 +79,7 @@ output = 2.5
         prompt: Some("prompt.md".to_owned()),
         templates_per_request: 100,
         examples: 0,
+        neighbours: 20,
         max_answer_tokens: 0,
         limits: Limits {
             requests_per_minute: 1,
@@ -208,6 +210,7 @@ fn every_error_says_where_and_what() {
         ("[reasoning]\nshare = \"all\"", 2, 9, "expected `template` or `message`"),
         ("[reasoning]\napi_key = \"sk-1\"", 2, 1, "unknown field `api_key`"),
         ("[reasoning]\ntemplates_per_request = 0", 2, 25, "is 0; it takes 1 to 100"),
+        ("[reasoning]\nneighbours = 21", 2, 14, "is 21; it takes 0 to 20"),
         ("[reasoning]\ntemplates_per_request = -1", 2, 25, "is -1; it takes 1 to 100"),
         ("[reasoning.limits]\nrequests_per_minute = 0", 2, 23, "it takes 1 to 4294967295"),
         ("[reasoning.limits]\nconcurrent_requests = 65", 2, 23, "is 65; it takes 1 to 64"),

@@ -169,7 +169,7 @@ impl Files {
     fn append_pending(&self, engine: &mut Engine, now: u64, reports: &mut Reports) -> bool {
         let Some(state) = &self.state else { return false };
         let pending = engine.take_pending(APPENDED_AT_ONCE, now);
-        match state.append_pending(&pending, engine.setup().labels()) {
+        match state.append_pending(&pending, engine.setup().labels(), Some(now)) {
             Ok(appended) if appended < pending.len() => {
                 reports.tell("pending", now, || {
                     "pending.jsonl has its greatest size: templates are not added to it".to_owned()

@@ -83,8 +83,10 @@ impl Follower {
             }
             Err(problem) => return Err(failed(problem)),
         };
-        // People change lines anywhere; machines only append.
-        let edited = self.state == State::Changed && self.kind == Kind::Person;
+        // People change lines anywhere; machines only append, but for files of a ConfigMap, which are
+        // links, and replaced as a whole.
+        let is_link = || std::fs::symlink_metadata(&path).is_ok_and(|file| file.is_symlink());
+        let edited = self.state == State::Changed && (self.kind == Kind::Person || is_link());
         if edited || !self.only_grew(&mut file).map_err(failed)? {
             self.start_anew(engine);
             file.seek(SeekFrom::Start(0)).map_err(failed)?;

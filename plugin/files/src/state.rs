@@ -85,9 +85,17 @@ impl State {
     /// Appends templates to `pending.jsonl`: each a line of its own in one write, so that writers do
     /// not mix. Gives how many were appended; fewer where the file has its greatest size.
     ///
+    /// `now` is the time of the clock that events are labelled with, in milliseconds, where they are
+    /// labelled as they come: when each template first came is then kept.
+    ///
     /// # Errors
     /// What the system says.
-    pub fn append_pending(&self, pending: &[Pending], labels: &Labels) -> Result<usize, FileError> {
+    pub fn append_pending(
+        &self,
+        pending: &[Pending],
+        labels: &Labels,
+        now: Option<u64>,
+    ) -> Result<usize, FileError> {
         if pending.is_empty() {
             return Ok(0);
         }
@@ -101,7 +109,7 @@ impl State {
         let mut file = options.open(&path).map_err(failed)?;
         let mut size = file.metadata().map_err(failed)?.len();
         for (count, waiting) in pending.iter().enumerate() {
-            let line = pending_line(waiting, labels).map_err(|e| failed(e.into()))?;
+            let line = pending_line(waiting, labels, now).map_err(|e| failed(e.into()))?;
             let line = format!("\n{line}\n");
             size += line.len() as u64;
             if size > MAX_PENDING_FILE {
@@ -142,6 +150,9 @@ struct Line<'p> {
     candidates: Vec<Candidate<'p>>,
     /// When it was appended, in seconds since 1970.
     time: u64,
+    /// When its first event came, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seen_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -150,7 +161,16 @@ struct Candidate<'p> {
     confidence: f64,
 }
 
-fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Result<String> {
+fn pending_line(
+    pending: &Pending,
+    labels: &Labels,
+    now: Option<u64>,
+) -> serde_json::Result<String> {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let first_seen = |now: u64| {
+        let age = now.saturating_sub(pending.first_seen);
+        u64::try_from(today.as_millis()).unwrap_or(u64::MAX).saturating_sub(age)
+    };
     let candidate = |(label, confidence): &(LabelId, Confidence)| Candidate {
         label: labels.name(*label),
         confidence: confidence.probability(),
@@ -162,7 +182,8 @@ fn pending_line(pending: &Pending, labels: &Labels) -> serde_json::Result<String
         message: pending.message.as_deref(),
         count: pending.count,
         candidates: pending.candidates.iter().map(candidate).collect(),
-        time: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        time: today.as_secs(),
+        first_seen_ms: now.map(first_seen),
     })
 }
 

@@ -183,6 +183,24 @@ fn unknown_templates_are_appended_and_verdicts_picked_up() {
     assert_eq!(place.label(&mut agent, STRANGE).1, "none");
 }
 
+/// By the clock of the wall, though events are labelled by one that begins anywhere.
+#[test]
+fn pending_templates_say_when_they_first_came() {
+    let place = Place::new(CONFIG);
+    let mut agent = place.open(RuleForm::Text);
+    label_now(&mut agent, "frobnicator stopped", 1_000);
+    for now in [1_400, 2_900, 3_400] {
+        label_now(&mut agent, STRANGE, now);
+    }
+    let pending = place.read("state/pending.jsonl");
+    let line: serde_json::Value = serde_json::from_str(pending.trim()).expect("one line");
+    let written = line["time"].as_u64().expect("seconds") * 1000;
+    let first = line["first_seen_ms"].as_u64().expect("milliseconds");
+    // It was written down two seconds later, in whole seconds.
+    assert!((written..written + 1000).contains(&(first + 2_000)), "{line}");
+    assert_eq!(line["count"], 3);
+}
+
 #[test]
 fn verdicts_known_at_the_start_hold_for_the_first_event() {
     let place = Place::new(CONFIG);
@@ -267,4 +285,52 @@ fn a_link_swapped_on_the_way_is_noticed() {
     symlink("v2", place.path("..new")).expect("a link");
     fs::rename(place.path("..new"), place.path("..data")).expect("swapped");
     assert_eq!(place.label(&mut agent, "frobnicator stopped").0, "User Action");
+}
+
+/// Journals that live in git, shared as a ConfigMap: links in the state directory lead to its files.
+#[cfg(unix)]
+#[test]
+fn verdicts_of_a_swapped_configmap_are_picked_up() {
+    use std::os::unix::fs::symlink;
+    const JOURNALS: [&str; 2] = ["verdicts.human.jsonl", "verdicts.jsonl"];
+    let mut place = Place::new(CONFIG);
+    fs::create_dir(place.path("verdicts")).expect("a directory");
+    // Longer than what tells whether a journal only grew.
+    let tail: String =
+        (0..9).map(|n| verdict(&format!("{STRANGE} {}", "x".repeat(n + 1)), "Error")).collect();
+    let version = |name: &str, human: &str, machine: &str| {
+        fs::create_dir(place.path(&format!("verdicts/{name}"))).expect("a directory");
+        let journals = [human, machine].map(|label| verdict(STRANGE, label) + &tail);
+        for ((file, journal), what) in JOURNALS.iter().zip(journals).zip([human, machine]) {
+            if !what.is_empty() {
+                place.write(&format!("verdicts/{name}/{file}"), journal);
+            }
+        }
+    };
+    version("..1", "User Action", "Error");
+    version("..2", "Critical Error", "Error");
+    version("..3", "", "Workflow Error");
+    age(&place.path("verdicts/..3/verdicts.jsonl"));
+    // As long as the one before.
+    version("..4", "", "Security Alert");
+    symlink("..1", place.path("verdicts/..data")).expect("a link");
+    for file in JOURNALS {
+        symlink(format!("..data/{file}"), place.path("verdicts").join(file)).expect("a link");
+        symlink(format!("../verdicts/{file}"), place.path("state").join(file)).expect("a link");
+    }
+    let mut agent = place.open(RuleForm::Text);
+    assert_eq!(place.label(&mut agent, STRANGE), both("User Action", "reviewed"));
+    let mut before = "..1";
+    for (name, label, tier) in [
+        ("..2", "Critical Error", "reviewed"),
+        ("..3", "Workflow Error", "reasoning"),
+        ("..4", "Security Alert", "reasoning"),
+    ] {
+        symlink(name, place.path("verdicts/..new")).expect("a link");
+        fs::rename(place.path("verdicts/..new"), place.path("verdicts/..data")).expect("swapped");
+        fs::remove_dir_all(place.path("verdicts").join(before)).expect("removed");
+        before = name;
+        assert_eq!(place.label(&mut agent, STRANGE), both(label, tier), "{name}");
+    }
+    assert!(agent.reports().is_empty(), "{:?}", agent.reports().take());
 }

@@ -204,6 +204,7 @@ fn waiting(pending: engine::Pending, labels: &Labels) -> Pending {
         source: pending.source,
         message: pending.message,
         count: pending.count,
+        first_seen: pending.first_seen,
     }
 }
 

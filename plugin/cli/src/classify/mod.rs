@@ -155,7 +155,7 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     );
     let appended = state
         .filter(|_| !args.reason)
-        .map(|state| state.append_pending(report.pending.list(), setup.labels()))
+        .map(|state| state.append_pending(report.pending.list(), setup.labels(), None))
         .transpose()
         .unwrap_or_else(|failure| {
             problems.push(format!("pending templates are not kept: {failure}"));
@@ -202,7 +202,7 @@ fn reason(
     };
     let nowhere = || Ok(Output { writer: Box::new(std::io::sink()), is_terminal: false });
     let (report, _) = label(args, format, loaded, known, nowhere)?;
-    state.append_pending(report.pending.list(), known.0.labels())?;
+    state.append_pending(report.pending.list(), known.0.labels(), None)?;
     // Who cannot be asked costs only their own answers.
     Ok(crate::reason::ask(loaded, args.quiet).unwrap_or_else(|failure| {
         crate::screen::tell(&format!("logtriage: {failure}"));

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::screen;
 
 /// An answer may be this long, in bytes, unpacked.
-const LONGEST_ANSWER: u64 = 4 << 20;
+pub const LONGEST_ANSWER: u64 = 4 << 20;
 
 /// What is read of the body of an error, in bytes.
 const LONGEST_ERROR: u64 = 64 << 10;

@@ -16,6 +16,7 @@ mod dry_run;
 mod endpoint;
 mod form;
 pub mod journal;
+mod neighbours;
 mod places;
 mod prompt;
 pub mod queue;
@@ -224,10 +225,12 @@ impl Session<'_, '_> {
             screen::tell(&self.summary(&report, left));
         }
         match report.stopped {
-            Some(Stop::Fatal(why)) => Err(Failure::other(why)),
-            _ if left > 0 || !self.places.problems.is_empty() => Ok(Ended::WithProblems),
-            _ => Ok(Ended::Clean),
+            Some(Stop::Fatal(why)) => return Err(Failure::other(why)),
+            Some(stop) => screen::tell(&format!("logtriage: {}", words(&stop))),
+            None => {}
         }
+        let is_clean = left == 0 && self.places.problems.is_empty();
+        Ok(if is_clean { Ended::Clean } else { Ended::WithProblems })
     }
 
     /// Never ends by itself: what is wrong today may be right tomorrow.
@@ -280,12 +283,9 @@ impl Session<'_, '_> {
 
     fn summary(&self, report: &Report, left: usize) -> String {
         let spent = status::spent_words(&report.spent, &self.asker.reasoning.price);
-        let left = match (left, &report.stopped) {
-            (0, _) => "nothing waits any more".to_owned(),
-            (left, None) => format!("{} templates still wait", screen::grouped(left as u64)),
-            (left, Some(stop)) => {
-                format!("{} templates still wait: {}", screen::grouped(left as u64), words(stop))
-            }
+        let left = match left {
+            0 => "nothing waits any more".to_owned(),
+            left => format!("{} templates still wait", screen::grouped(left as u64)),
         };
         format!("logtriage: {spent}; {left}")
     }

@@ -11,6 +11,7 @@ use super::asker::Asker;
 use super::declined::{Declined, Memory};
 use super::desk::Settled;
 use super::journal::{self, Entry, open};
+use super::neighbours;
 use super::queue::{Queue, Waiting, by_impact};
 use crate::failure::Failure;
 
@@ -82,13 +83,19 @@ impl Places {
         }
         let mut all: HashMap<String, Waiting> = HashMap::new();
         for place in &self.places {
+            let mut neighbours =
+                neighbours::find(place.queue.waiting(), asker.reasoning.neighbours as usize);
             for waiting in place.queue.waiting() {
                 if place.known.contains_key(&waiting.template) || place.rests(waiting, asker, now) {
                     continue;
                 }
-                all.entry(waiting.template.clone())
-                    .and_modify(|known| known.count = known.count.saturating_add(waiting.count))
-                    .or_insert_with(|| waiting.clone());
+                let neighbours = neighbours.remove(&waiting.template).unwrap_or_default();
+                let known = all.entry(waiting.template.clone());
+                let known = known.or_insert_with(|| Waiting { count: 0, ..waiting.clone() });
+                known.count = known.count.saturating_add(waiting.count);
+                if known.neighbours.is_empty() {
+                    known.neighbours = neighbours;
+                }
             }
         }
         let mut all: Vec<_> = all.into_values().collect();

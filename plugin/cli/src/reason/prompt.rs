@@ -1,10 +1,11 @@
 //! What is said to the model: the prompt, and the templates with what helps to judge them.
 
-use logtriage_engine::semantic::{ExampleIndex, Neighbour};
+use logtriage_engine::semantic::{self, ExampleIndex};
 use logtriage_engine::{Labels, TemplateId, redact};
 use logtriage_files::json_line;
 use serde::Serialize;
 
+use super::neighbours::Neighbour;
 use super::queue::Waiting;
 use crate::failure::Failure;
 
@@ -69,6 +70,8 @@ struct Asked<'q> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     candidates: Vec<Guess<'q>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    neighbours: &'q [Neighbour],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     examples: Vec<Similar<'q>>,
 }
 
@@ -119,6 +122,7 @@ pub fn question(
                 .filter(|guess| context.labels.find(&guess.label).is_some())
                 .map(|guess| Guess { label: &guess.label, probability: guess.confidence })
                 .collect(),
+            neighbours: &waiting.neighbours,
             examples: examples
                 .iter()
                 .map(|(template, label)| Similar {
@@ -134,7 +138,7 @@ pub fn question(
 /// The nearest labelled templates. They come from training data, which nobody redacted.
 fn examples(template: &str, context: &Context<'_>) -> Vec<(String, u16)> {
     let Some(index) = context.index else { return Vec::new() };
-    let near = |near: Neighbour<'_>| (redact(near.template).into_owned(), near.label);
+    let near = |near: semantic::Neighbour<'_>| (redact(near.template).into_owned(), near.label);
     index.nearest(template, context.examples).into_iter().map(near).collect()
 }
 
@@ -159,6 +163,11 @@ mod tests {
             template: hostile.to_owned(),
             source: Some(hostile.to_owned()),
             candidates: vec![Candidate { label: hostile.to_owned(), confidence: 1.0 }],
+            neighbours: vec![Neighbour {
+                seconds: 0.0,
+                source: Some(hostile.to_owned()),
+                template: hostile.to_owned(),
+            }],
             ..Waiting::default()
         };
         let labels = Labels::default();
@@ -166,6 +175,7 @@ mod tests {
         let question = question(&[("abcd", &waiting)], &context).expect("a question");
         let read: serde_json::Value = serde_json::from_str(&question).expect("JSON");
         assert_eq!(read["templates"][0]["template"], hostile);
+        assert_eq!(read["templates"][0]["neighbours"][0]["template"], hostile);
         assert_eq!(read["templates"][0].get("candidates"), None, "no label of ours");
         assert!(question.is_ascii());
     }

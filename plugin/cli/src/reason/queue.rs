@@ -15,6 +15,7 @@ use logtriage_engine::{Masker, Share, TemplateId, redact};
 use logtriage_files::{PENDING, State, json_line};
 use serde::{Deserialize, Serialize};
 
+use super::neighbours::Neighbour;
 use crate::failure::Failure;
 
 /// Templates that wait in one directory, at most; those that came least often go first.
@@ -51,9 +52,15 @@ pub struct Waiting {
     /// The semantic tier's best labels, best first.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
-    /// When it first came, in seconds since 1970.
+    /// When it was first written down, in seconds since 1970.
     #[serde(default)]
     pub time: u64,
+    /// When its first event came, in milliseconds since 1970, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen_ms: Option<u64>,
+    /// What else came then.
+    #[serde(skip)]
+    pub neighbours: Vec<Neighbour>,
 }
 
 /// A label that the semantic tier thought of.
@@ -200,6 +207,7 @@ impl Queue {
         if let Some(known) = self.waiting.get_mut(&template) {
             known.count = known.count.saturating_add(new.count.max(1));
             known.time = known.time.min(new.time);
+            known.first_seen_ms = known.first_seen_ms.into_iter().chain(new.first_seen_ms).min();
             return;
         }
         let message = new.message.filter(|_| self.share == Share::Message);
@@ -210,6 +218,8 @@ impl Queue {
             count: new.count.max(1),
             candidates: new.candidates,
             time: new.time,
+            first_seen_ms: new.first_seen_ms,
+            neighbours: Vec::new(),
             template: template.clone(),
         };
         self.waiting.insert(template, waiting);

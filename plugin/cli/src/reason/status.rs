@@ -4,6 +4,7 @@ use logtriage_engine::Price;
 
 use super::asker::Asker;
 use super::breaker::Circuit;
+use super::client::LONGEST_ANSWER;
 use super::places::Places;
 use super::queue::Waiting;
 use super::usage::{Spent, Usage};
@@ -59,6 +60,17 @@ pub fn page(
             format!(
                 "{} requests of {} templates at most",
                 limits.concurrent_requests, reasoning.templates_per_request
+            ),
+        ),
+        (
+            "an answer",
+            format!(
+                "{}, {} MiB at most",
+                match reasoning.max_answer_tokens {
+                    0 => "as many tokens as the server gives".to_owned(),
+                    most => format!("{} tokens", grouped(most.into())),
+                },
+                LONGEST_ANSWER >> 20
             ),
         ),
         (

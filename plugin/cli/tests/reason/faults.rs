@@ -162,7 +162,7 @@ fn what_a_person_must_mend_ends_the_run() {
     ] {
         let place = one([step]);
         let ran = place.once().with(2);
-        assert!(ran.errors.contains(words), "{words}: {}", ran.errors);
+        assert_eq!(ran.errors.matches(words).count(), 1, "{words}: {}", ran.errors);
         waits(&place);
     }
 }
@@ -201,6 +201,31 @@ fn nobody_listens() {
         place.text("logtriage.toml").replace(&place.server.base_url(), "http://127.0.0.1:9/v1");
     place.write("logtriage.toml", &config);
     place.once().with(1);
+    waits(&place);
+}
+
+/// Nobody takes the connection: the system has no room left for those that wait to be taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_is_waited_for_only_so_long() {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Instant;
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(500));
+    let waiting: Vec<_> = (0..800).map_while(|place| connect(place).ok()).collect();
+    assert!(waiting.len() < 800, "the system takes as many as there are");
+    let place = one([Step::Right]);
+    let config = place.text("logtriage.toml");
+    let config = config.replace(&place.server.base_url(), &format!("http://{address}/v1"));
+    // Nothing else ends the call; the system itself gives up after two minutes.
+    let config = config.replace("connect = 2\nfirst_byte = 1\ntotal = 2", "connect = 1");
+    place.write("logtriage.toml", &config);
+    let began = Instant::now();
+    let ran = place.once().with(1);
+    assert!(ran.errors.contains("timeout"), "{}", ran.errors);
+    assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
     waits(&place);
 }
 

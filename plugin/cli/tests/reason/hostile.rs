@@ -20,7 +20,12 @@ fn place(step: Step) -> Place {
     place.config("templates_per_request = 100\n");
     let lines: Vec<String> = corpus()
         .iter()
-        .map(|text| format!("\n{}\n", json!({"template": text, "source": text, "count": 1})))
+        .map(|text| {
+            format!(
+                "\n{}\n",
+                json!({"template": text, "source": text, "count": 1, "first_seen_ms": 1})
+            )
+        })
         .collect();
     place.write("state/pending.jsonl", &lines.concat());
     place
@@ -72,6 +77,9 @@ fn hostile_text_is_asked_about_as_data() {
     assert_eq!(body["messages"].as_array().map(Vec::len), Some(2));
     let asked: BTreeSet<String> = place.server.asked().into_iter().collect();
     assert_eq!(asked, templates());
+    let question = request.question();
+    let near = question["templates"].as_array().expect("templates").iter();
+    assert!(near.clone().all(|asked| asked["neighbours"].as_array().map(Vec::len) == Some(3)));
     // The prompt holds nothing of them.
     let system = body["messages"][0]["content"].as_str().expect("text").to_owned();
     let other = Place::new([Step::Right]);

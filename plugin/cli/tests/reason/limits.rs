@@ -49,6 +49,22 @@ fn requests_are_few_and_templates_go_together() {
     assert_eq!(place.verdicts().len(), 45);
 }
 
+/// The server sees as many at once as there may be, and never more.
+#[test]
+fn concurrent_requests_are_kept() {
+    for most in [1, 3] {
+        let place = Place::new([Step::Together(most)]);
+        place.config(&format!(
+            "templates_per_request = 1\n[reasoning.limits]\nrequests_per_minute = 1000\n\
+             concurrent_requests = {most}\n"
+        ));
+        let templates = many(10);
+        place.pending(&templates.iter().map(String::as_str).collect::<Vec<_>>());
+        place.once().with(0);
+        assert_eq!((place.verdicts().len(), place.server.most_at_once()), (10, most));
+    }
+}
+
 #[test]
 fn a_damaged_ledger_is_no_licence_to_spend() {
     let place = place(1, "");

@@ -58,6 +58,39 @@ fn a_request_holds_what_helps_to_judge() {
     assert_eq!(schema["properties"]["id"]["enum"], json!([asked["id"]]));
 }
 
+/// Hosts say when a template first came. `--dry-run` shows what is sent.
+#[test]
+fn what_came_at_the_same_time_is_shown() {
+    let place = Place::new([Step::Right]);
+    let line = |template: &str, source: &str, first_seen_ms: u64| json!({"template": template, "source": source, "first_seen_ms": first_seen_ms});
+    let lines = [
+        line("pool refuses password hunter2", "db of bob@example.com", 1_700_000_000_000),
+        line("order is\u{202e} lost", "shop", 1_700_000_001_500),
+        line("lamp glows", "shop", 1_700_000_060_000),
+    ];
+    let text: String = lines.iter().map(|line| format!("\n{line}\n")).collect();
+    place.write("state/pending.jsonl", &text);
+    let shown = place.reason(&["--dry-run"]).with(0).output;
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    place.once().with(0);
+    let received = &place.server.received()[0];
+    assert!(!received.body.contains("hunter2") && !received.body.contains("bob@"));
+    assert!(!received.body.contains('\u{202e}'));
+    let dry = shown["messages"][1]["content"].as_str().expect("a question");
+    for question in [received.question(), serde_json::from_str(dry).expect("JSON")] {
+        let templates = question["templates"].as_array().expect("templates").clone();
+        let near = |template: &str| {
+            let asked = templates.iter().find(|asked| asked["template"] == template);
+            asked.expect("it is asked about")["neighbours"].clone()
+        };
+        let pool = "pool refuses password <*>";
+        let expected = json!([{"seconds": -1.5, "source": "db of <email>", "template": pool}]);
+        assert_eq!(near("order is\u{202e} lost"), expected);
+        assert_eq!(near(pool)[0]["seconds"], 1.5);
+        assert!(near("lamp glows").is_null());
+    }
+}
+
 #[test]
 fn near_templates_are_shown_as_examples_and_people_are_believed() {
     let place = Place::new([Step::Right]);
@@ -125,6 +158,7 @@ fn status_shows_every_limit() {
         "tokens 110 of 2,000,000",
         "money 100.0000",
         "2 requests of 20 templates",
+        "8,192 tokens, 4 MiB at most",
         "10 s to connect, 120 s to the first byte, 300 s in all",
     ] {
         assert!(page.contains(words), "{words}: {page}");

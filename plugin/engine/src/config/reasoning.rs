@@ -46,8 +46,12 @@ pub struct Reasoning {
     #[serde(deserialize_with = "batch")]
     pub templates_per_request: u32,
     /// Labelled templates that are shown with each as examples: 0 to 20, default 3.
-    #[serde(deserialize_with = "examples")]
+    #[serde(deserialize_with = "shown")]
     pub examples: u32,
+    /// Other unknown templates that are shown with each because they first came within the same
+    /// seconds: 0 to 20, default 3.
+    #[serde(deserialize_with = "shown")]
+    pub neighbours: u32,
     /// Tokens that an answer may have; thinking counts. 0 leaves it to the server. Default 8,192.
     pub max_answer_tokens: u32,
     /// What may be spent.
@@ -129,6 +133,7 @@ impl Default for Reasoning {
             prompt: None,
             templates_per_request: 20,
             examples: 3,
+            neighbours: 3,
             max_answer_tokens: 8192,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -159,7 +164,7 @@ fn batch<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
     within(value, 1..=100)
 }
 
-fn examples<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
+fn shown<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
     within(value, 0..=20)
 }
 

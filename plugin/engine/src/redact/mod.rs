@@ -5,10 +5,12 @@
 //!
 //! * what a name gives away: `password=…`, `"api_key": "…"`, `Authorization: …`, `password is …`,
 //!   and in free text `password hunter2`, unless the word behind is one that ordinarily stands there
-//!   (`password expired`);
+//!   (`password expired`); with escaped separators (`password%3D…`), on the next line, in other
+//!   languages (`contraseña: …`), on command lines (`mysql -p…`); telephone numbers behind a word for
+//!   them;
 //! * what its own shape gives away: keys with known beginnings (`ghp_…`, `AKIA…`, `sk-…`), JSON web
 //!   tokens, private keys, long random text, user and password in a URL, e-mail addresses, card
-//!   numbers (with a valid check digit), IP, MAC and street addresses.
+//!   numbers and IBANs (with valid check digits), IP, MAC and street addresses.
 //!
 //! ```
 //! use logtriage_engine::redact;
@@ -20,15 +22,21 @@
 //! a redacted text is never what an event looks like, only what is said of it. It cannot know a
 //! secret that nothing points to (`logged in with hunter`).
 
+mod command;
+mod escaped;
 mod names;
 mod shapes;
 
 use std::borrow::Cow;
 
 use crate::template::Masker;
+use command::CommandLine;
 
 /// What stands for a secret; the mask leaves it as it is.
 const REDACTED: &str = "<*>";
+
+/// A longer token, in bytes, is looked at in pieces.
+const LONGEST_PIECE: usize = 1024;
 
 /// What stands for an IP or MAC address.
 const ADDRESS: &str = "<ip>";
@@ -38,7 +46,15 @@ const EMAIL: &str = "<email>";
 
 /// The text without secrets and personal data.
 pub fn redact(text: &str) -> Cow<'_, str> {
-    Redactor { text, at: 0, copied: 0, out: String::new(), before: "" }.run()
+    Redactor {
+        text,
+        at: 0,
+        copied: 0,
+        out: String::new(),
+        before: "",
+        command: CommandLine::default(),
+    }
+    .run()
 }
 
 impl Masker {
@@ -76,6 +92,7 @@ struct Redactor<'t> {
     out: String,
     /// The token before.
     before: &'t str,
+    command: CommandLine,
 }
 
 impl<'t> Redactor<'t> {
@@ -99,6 +116,9 @@ impl<'t> Redactor<'t> {
         } else if let Some((to, with)) = shapes::at_token(self.text, self.at) {
             self.replace(self.at, to, with);
         } else if is_delimiter(byte(self.text, self.at)) {
+            if matches!(byte(self.text, self.at), b'\n' | b';' | b'|') {
+                self.command = CommandLine::default();
+            }
             self.at += 1;
         } else {
             self.token();
@@ -107,10 +127,16 @@ impl<'t> Redactor<'t> {
 
     /// A token that is no secret by its shape, and what it says of what follows it.
     fn token(&mut self) {
-        let end = token_end(self.text, self.at);
+        let end = piece_end(self.text, self.at);
         let token = part(self.text, self.at, end);
-        let secret = names::value_behind(self.text, self.at, end, self.before);
-        if let Some((from, to, with)) = shapes::inside_token(self.text, self.at, end) {
+        let secret = self
+            .command
+            .password(self.text, self.at, end)
+            .or_else(|| names::value_behind(self.text, self.at, end, self.before));
+        let shape = shapes::inside_token(self.text, self.at, end);
+        let escaped = escaped::value_inside(self.text, self.at, end);
+        let escaped = escaped.map(|(from, to)| (from, to, REDACTED));
+        if let Some((from, to, with)) = shape.into_iter().chain(escaped).min() {
             self.replace(from, to, with);
             // What follows may hold more.
             self.before = "";
@@ -156,6 +182,21 @@ fn mask_end(text: &str, at: usize) -> Option<usize> {
 
 fn is_delimiter(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte.is_ascii_control() || b"\"'`()[]{}<>,;|=&".contains(&byte)
+}
+
+/// Where the token ends of which at most [`LONGEST_PIECE`] bytes are looked at together: so that the
+/// work is linear in the text, however much is taken out of one token.
+fn piece_end(text: &str, at: usize) -> usize {
+    let longest = text.floor_char_boundary(at + LONGEST_PIECE);
+    let end = token_end(part(text, 0, longest), at);
+    if end < longest || longest == text.len() {
+        return end;
+    }
+    // No name goes across a slash.
+    match part(text, at + 1, longest).rfind('/') {
+        Some(slash) => at + 1 + slash,
+        None => longest,
+    }
 }
 
 /// Where the token that begins at `at` ends: behind at least one byte.

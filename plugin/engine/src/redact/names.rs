@@ -43,7 +43,71 @@ const NAMES: [(&str, Name); 36] = [
 ];
 
 /// Names that are words of their own, in lower case: `pass=…` and `DB_PASS=…`, but not `bypass=…`.
-const SHORT_NAMES: [&str; 5] = ["pass", "pw", "jwt", "sid", "sig"];
+const WORDS: [(&str, Name); 44] = [
+    ("pass", Name::Secret),
+    ("pw", Name::Secret),
+    ("jwt", Name::Secret),
+    ("sid", Name::Secret),
+    ("sig", Name::Secret),
+    ("phone", Name::Phone),
+    ("telephone", Name::Phone),
+    ("tel", Name::Phone),
+    ("mobile", Name::Phone),
+    ("msisdn", Name::Phone),
+    ("telefon", Name::Phone),
+    ("phone_number", Name::Phone),
+    ("phonenumber", Name::Phone),
+    ("phone-number", Name::Phone),
+    ("mobile_number", Name::Phone),
+    ("mobilenumber", Name::Phone),
+    // German, Dutch, Swedish, Norwegian, Danish, Finnish.
+    ("kennwort", Name::Foreign),
+    ("geheimnis", Name::Foreign),
+    ("wachtwoord", Name::Foreign),
+    ("lösenord", Name::Foreign),
+    ("passord", Name::Foreign),
+    ("adgangskode", Name::Foreign),
+    ("salasana", Name::Foreign),
+    // Spanish, French, Portuguese, Italian.
+    ("contraseña", Name::Foreign),
+    ("contrasena", Name::Foreign),
+    ("mdp", Name::Foreign),
+    ("senha", Name::Foreign),
+    ("palavra-passe", Name::Foreign),
+    // Polish, Czech, Hungarian, Turkish, Greek.
+    ("hasło", Name::Foreign),
+    ("heslo", Name::Foreign),
+    ("jelszó", Name::Foreign),
+    ("şifre", Name::Foreign),
+    ("κωδικός", Name::Foreign),
+    // Russian, Hebrew, Thai.
+    ("пароль", Name::Foreign),
+    ("סיסמה", Name::Foreign),
+    ("รหัสผ่าน", Name::Foreign),
+    // Chinese, Japanese, Korean.
+    ("密码", Name::Foreign),
+    ("密碼", Name::Foreign),
+    ("口令", Name::Foreign),
+    ("密钥", Name::Foreign),
+    ("密鑰", Name::Foreign),
+    ("パスワード", Name::Foreign),
+    ("비밀번호", Name::Foreign),
+    ("암호", Name::Foreign),
+];
+
+/// Names of which only the last two words are looked at.
+const PHRASES: [(&str, &str, Name); 10] = [
+    ("api", "key", Name::Secret),
+    ("de", "passe", Name::Foreign),
+    ("mật", "khẩu", Name::Foreign),
+    ("kata", "sandi", Name::Foreign),
+    ("كلمة", "المرور", Name::Foreign),
+    ("كلمة", "السر", Name::Foreign),
+    ("phone", "number", Name::Phone),
+    ("telephone", "number", Name::Phone),
+    ("mobile", "number", Name::Phone),
+    ("phone", "no", Name::Phone),
+];
 
 /// Words that ordinarily stand behind the word `password`.
 const ORDINARY: &str = "
@@ -62,13 +126,23 @@ const ORDINARY: &str = "
 /// So do words that end like this: `expired`, `checking`, `authentication`.
 const ORDINARY_ENDINGS: [&str; 4] = ["ed", "ing", "tion", "ment"];
 
+/// A telephone number has at least so many digits.
+const DIGITS: usize = 6;
+
+/// A telephone number of so many digits is whole, in whatever country.
+const MOST_DIGITS: usize = 12;
+
 /// What a name makes of the text behind it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Name {
+pub(super) enum Name {
     /// A password, in free text too.
     Password,
     /// A secret where one is assigned, or where what follows looks like one.
     Secret,
+    /// The same, of a language whose ordinary words we do not know, or where it is quoted.
+    Foreign,
+    /// A telephone number.
+    Phone,
     /// A header, whose whole value is a secret.
     Header,
 }
@@ -78,7 +152,24 @@ pub(super) fn is_name(word: &str) -> bool {
     kind(word).is_some()
 }
 
-fn kind(word: &str) -> Option<Name> {
+impl Name {
+    /// Whether the value that was found behind the name is a secret.
+    pub(super) fn is_secret(self, is_assigned: bool, found: &str) -> bool {
+        match (self, is_assigned) {
+            (Self::Header, _) => !found.is_empty(),
+            (Self::Password, true) => !matches!(found, "null" | "none" | "true" | "false"),
+            (Self::Password, false) => !is_ordinary(found),
+            (Self::Secret | Self::Foreign, true) => !is_ordinary(found),
+            (Self::Secret | Self::Foreign, false) => looks_random(found),
+            (Self::Phone, _) => found.bytes().filter(u8::is_ascii_digit).count() >= DIGITS,
+        }
+    }
+}
+
+/// What the end of a word names.
+pub(super) fn kind(word: &str) -> Option<Name> {
+    // No name is longer than this, with what stands before it in the same word.
+    let word = part(word, word.ceil_char_boundary(word.len().saturating_sub(64)), word.len());
     let last = word.bytes().next_back()?.to_ascii_lowercase();
     let ends = |name: &str| {
         let start = word.len().checked_sub(name.len())?;
@@ -95,12 +186,32 @@ fn kind(word: &str) -> Option<Name> {
             || !before.is_ascii_alphanumeric()
             || before.is_ascii_lowercase() && first.is_ascii_uppercase()
     };
-    let is_short = SHORT_NAMES.iter().filter_map(|name| ends(name)).any(begins_word);
-    // `password_confirmation`, `password2`
+    if let Some((_, name)) = WORDS.iter().find(|(word, _)| ends(word).is_some_and(begins_word)) {
+        return Some(*name);
+    }
+    // `password_confirmation`, `password2`; what holds escapes is no name.
+    let is_plain = !word.contains(['%', '\\']);
     let holds = |part: &str| {
         word.as_bytes().windows(part.len()).any(|w| w.eq_ignore_ascii_case(part.as_bytes()))
     };
-    (is_short || holds("password")).then_some(Name::Secret)
+    if is_plain && holds("password") {
+        return Some(Name::Secret);
+    }
+    // Capitals of other alphabets.
+    let small = (!word.is_ascii()).then(|| word.to_lowercase()).filter(|small| small != word)?;
+    WORDS.iter().find(|(name, _)| !name.is_ascii() && small.ends_with(name)).map(|(_, name)| *name)
+}
+
+/// What two words name.
+fn phrase(before: &str, word: &str) -> Option<Name> {
+    let is = |(first, last, _): &&(&str, &str, Name)| {
+        let same = |word: &str, name: &str| match word.is_ascii() {
+            true => word.eq_ignore_ascii_case(name),
+            false => word.to_lowercase() == name,
+        };
+        same(word, last) && same(before, first)
+    };
+    PHRASES.iter().find(is).map(|(.., name)| *name)
 }
 
 /// Where the secret stands that the token `text[start..end]` names, if any. `before` is the token
@@ -131,36 +242,45 @@ pub(super) fn value_behind(
         return Some(found);
     }
     // The last is half of an arrow: `password->hunter2`.
-    let named = token.trim_end_matches([':', '\\', '-']);
-    let is_key = named.eq_ignore_ascii_case("key") && before.eq_ignore_ascii_case("api");
-    let name = if is_key { Name::Secret } else { kind(named)? };
-    let (from, assigned) = separator(text, start + named.len());
+    let named = token.trim_end_matches([':', '：', '＝', '\\', '-']);
+    let name = phrase(before, named).or_else(|| kind(named))?;
+    let end = start + named.len();
+    let (from, assigned) = separator(text, end);
+    if assigned && let Some(next) = next_line(text, from) {
+        let (from, to) = whole_line(text, next)?;
+        let found = part(text, from, to);
+        return (name.is_secret(true, found) && !is_ordinary(found)).then_some((from, to));
+    }
     let (from, assigned) = behind_owner(text, from).unwrap_or((from, assigned));
     let (from, to) = match name {
         Name::Header if assigned => header_value(text, from),
         Name::Header => return None,
-        Name::Password | Name::Secret => value(text, from)?,
+        Name::Phone => telephone_number(text, from)?,
+        Name::Password | Name::Secret | Name::Foreign => value(text, from)?,
     };
-    let found = part(text, from, to);
-    let is_secret = match (name, assigned) {
-        (Name::Header, _) => !found.is_empty() && mask_end(text, from) != Some(to),
-        (Name::Password, true) => !matches!(found, "null" | "none" | "true" | "false"),
-        (Name::Password, false) => !is_ordinary(found),
-        (Name::Secret, true) => !is_ordinary(found),
-        (Name::Secret, false) => looks_random(found),
-    };
-    is_secret.then_some((from, to))
+    if mask_end(text, from) == Some(to) {
+        return None;
+    }
+    // `--token abc`, `Passwort "abc"`
+    let is_quoted = from > end + 1 && matches!(byte(text, from - 1), b'"' | b'\'' | b'`');
+    let assigned = assigned
+        || (name == Name::Secret && token.starts_with("--"))
+        || (name == Name::Foreign && is_quoted);
+    name.is_secret(assigned, part(text, from, to)).then_some((from, to))
 }
 
 /// `password:hunter2` is one token.
 fn glued(text: &str, token: &str, start: usize) -> Option<(usize, usize)> {
-    let colon = token.find(':')?;
-    let from = start + colon + 1;
-    let begins = !part(token, colon + 1, token.len()).trim_start_matches([':', '\\']).is_empty();
-    if !begins || kind(part(token, 0, colon)).is_none_or(|name| name == Name::Header) {
+    let (name, behind) = token.split_once([':', '：', '＝'])?;
+    let from = start + token.len() - behind.len();
+    if behind.trim_start_matches([':', '\\']).is_empty() {
         return None;
     }
-    value(text, from)
+    match kind(name)? {
+        Name::Header => None,
+        Name::Phone => telephone_number(text, from),
+        Name::Password | Name::Secret | Name::Foreign => value(text, from),
+    }
 }
 
 /// Skips what stands between a name and its value. Says where the value begins, and whether it is
@@ -179,11 +299,15 @@ fn separator(text: &str, mut at: usize) -> (usize, bool) {
             b'"' | b'\'' | b'\\' if !assigned && matches!(after_marks(text, at), b':' | b'=') => {}
             b' ' | b'\t' => {}
             b'>' if byte(text, at.wrapping_sub(1)) == b'=' => {}
+            0xef if part(text, at, text.len()).starts_with(['：', '＝']) => {
+                assigned = true;
+                at += 2;
+            }
             _ => break,
         }
         at += 1;
     }
-    for word in ["is", "was", "IS", "Is"] {
+    for word in ["is", "was", "IS", "Is", "ist", "lautet", "es", "est", "é", "è"] {
         // `password is hunter2`; `password is required` is told by the word itself.
         if !assigned && part(text, at, text.len()).starts_with(word) {
             let behind = at + word.len();
@@ -195,6 +319,22 @@ fn separator(text: &str, mut at: usize) -> (usize, bool) {
         }
     }
     (at, assigned)
+}
+
+/// Where the next line begins, if nothing more stands on this one: but for the mark of a block in
+/// YAML.
+fn next_line(text: &str, from: usize) -> Option<usize> {
+    let line = part(text, from, text.len());
+    let rest = line.trim_start_matches(['|', '>', '-', '+', ' ', '\r']);
+    let behind = rest.strip_prefix('\n')?;
+    Some(text.len() - behind.trim_start().len())
+}
+
+/// The value that is all of the line which begins at `start`.
+fn whole_line(text: &str, start: usize) -> Option<(usize, usize)> {
+    let (from, to) = value(text, start)?;
+    let rest = part(text, to, line_end(text, start).max(to));
+    rest.trim_start_matches(['"', '\'', '`', ' ', '\r']).is_empty().then_some((from, to))
 }
 
 /// Whose it is may stand between a name and its value: `password for user bob is hunter2`.
@@ -221,7 +361,7 @@ fn after_marks(text: &str, at: usize) -> u8 {
 
 /// The value that begins at `from`, without its quotation marks: `None` where there is none, or
 /// nothing but a mask.
-fn value(text: &str, from: usize) -> Option<(usize, usize)> {
+pub(super) fn value(text: &str, from: usize) -> Option<(usize, usize)> {
     // What a list or group begins with is no part of it: `["hunter2"]`.
     let opens = |b: &&u8| matches!(b, b' ' | b'\t' | b'[' | b'{' | b'(');
     let gap = text.as_bytes().get(from..)?.iter().take_while(opens).count();
@@ -264,7 +404,11 @@ fn header_value(text: &str, from: usize) -> (usize, usize) {
     if rest.starts_with(['"', '\'']) {
         return value(text, from).unwrap_or((from, from));
     }
-    (from, line_end(text, from))
+    let is_done = mask_end(text, text.len() - rest.len());
+    match is_done.is_some_and(|end| byte(text, end) == b']') {
+        true => (from, from),
+        false => (from, line_end(text, from)),
+    }
 }
 
 fn quoted_end(text: &str, from: usize, quote: u8, escaped: bool) -> usize {
@@ -307,6 +451,28 @@ fn bare_end(text: &str, from: usize) -> usize {
     at
 }
 
+/// A telephone number, with what stands between its digits: `+49 (151) 234-5678`.
+fn telephone_number(text: &str, from: usize) -> Option<(usize, usize)> {
+    let rest = part(text, from, text.len()).trim_start_matches(['"', '\'', '\\', ' ']);
+    let from = text.len() - rest.len();
+    let (mut at, mut end, mut digits) = (from, from, 0);
+    loop {
+        match byte(text, at) {
+            b'0'..=b'9' => {
+                digits += 1;
+                end = at + 1;
+            }
+            b'+' if at == from => {}
+            // What follows a whole number is another one; a gap is no wider than two marks.
+            b' ' | b'-' | b'.' | b'/' | b'(' | b')' if digits < MOST_DIGITS && at < end + 2 => {}
+            _ => break,
+        }
+        at += 1;
+    }
+    let is_number = digits >= DIGITS && !byte(text, end).is_ascii_alphanumeric();
+    is_number.then_some((from, end))
+}
+
 fn line_end(text: &str, from: usize) -> usize {
     let rest = text.as_bytes().get(from..).unwrap_or_default();
     from + rest.iter().position(|b| matches!(b, b'\n' | b'\r' | b'"')).unwrap_or(rest.len())
@@ -326,15 +492,17 @@ fn is_ordinary(word: &str) -> bool {
     (known && is_one_case) || (is_small && ORDINARY_ENDINGS.into_iter().any(ends))
 }
 
-/// Text that nobody would write as a word: digits (or the mask of some) among letters, or capitals
-/// inside.
+/// Text that nobody would write as a word: mixed, a number, or long.
 fn looks_random(text: &str) -> bool {
-    let digits = text.bytes().filter(|b| b.is_ascii_digit() || *b == b'<').count();
-    let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-    let capital_inside = text.bytes().skip(1).any(|b| b.is_ascii_uppercase())
-        && text.bytes().any(|b| b.is_ascii_lowercase());
-    let mixed = digits > 0 && letters > 0 || capital_inside;
-    (text.len() >= 6 && mixed)
-        || (text.len() >= 3 && letters == 0 && digits == text.len())
-        || text.len() >= 24
+    is_mixed(text)
+        || (text.len() >= 3 && text.bytes().all(|b| b.is_ascii_digit() || b == b'<'))
+        || text.chars().count() >= 24
+}
+
+/// Digits (or the mask of some) among letters, or capitals inside.
+pub(super) fn is_mixed(text: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
+    let has_number = has(|b| b.is_ascii_digit() || *b == b'<') && has(u8::is_ascii_alphabetic);
+    let has_capital = text.bytes().skip(1).any(|b| b.is_ascii_uppercase());
+    text.len() >= 6 && (has_number || has_capital && has(u8::is_ascii_lowercase))
 }

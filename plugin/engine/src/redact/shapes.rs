@@ -82,8 +82,11 @@ pub(super) fn at_token(text: &str, at: usize) -> Option<(usize, &'static str)> {
     is_secret(token).then_some((end, REDACTED))
 }
 
-/// A card number, a street address, or an IP or MAC address that begins at `at`.
+/// A card number, an IBAN, a street address, or an IP or MAC address that begins at `at`.
 fn number_or_address(text: &str, at: usize) -> Option<(usize, &'static str)> {
+    if let Some(end) = iban(text, at) {
+        return Some((end, REDACTED));
+    }
     if byte(text, at).is_ascii_digit() {
         let number = card_number(text, at).or_else(|| street_address(text, at));
         if let Some(end) = number {
@@ -146,11 +149,11 @@ fn email_at(token: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"._%+-".contains(b) || !b.is_ascii();
     let is_domain = |b: &u8| b.is_ascii_alphanumeric() || b"-.".contains(b) || !b.is_ascii();
     let (name, host) = (part(token, 0, at), part(token, domain, token.len()));
-    let start = at - name.bytes().rev().take_while(|b| is_name(b)).count();
     let host = part(host, 0, host.bytes().take_while(|b| is_domain(b)).count());
     let host = host.trim_end_matches(['.', '-']);
     let (_, top) = host.rsplit_once('.')?;
     let is_top = top.len() >= 2 && !top.bytes().any(|b| b.is_ascii_digit());
+    let start = at - name.bytes().rev().take_while(|b| is_name(b)).count();
     (start < at && is_top).then_some((start, domain + host.len()))
 }
 
@@ -255,6 +258,36 @@ fn card_number(text: &str, start: usize) -> Option<usize> {
     (count >= 13 && sum > 0 && sum.is_multiple_of(10) && ends).then_some(end)
 }
 
+/// An international bank account number: a country, two check digits, and 11 to 30 capitals and
+/// digits, as one text or in groups of four.
+fn iban(text: &str, start: usize) -> Option<usize> {
+    let value = |b: u8| match b {
+        b'0'..=b'9' => Some(u32::from(b - b'0')),
+        b'A'..=b'Z' => Some(u32::from(b - b'A') + 10),
+        _ => None,
+    };
+    let add = |sum: u32, value: u32| (sum * if value < 10 { 10 } else { 100 } + value) % 97;
+    let begin = text.as_bytes().get(start..)?.first_chunk::<4>()?;
+    let is_begin = begin.map(|b| (b.is_ascii_uppercase(), b.is_ascii_digit()))
+        == [(true, false), (true, false), (false, true), (false, true)];
+    if !is_begin {
+        return None;
+    }
+    let (mut at, mut length, mut sum, mut found) = (start + 4, 4, 0, None);
+    let is_grouped = byte(text, at) == b' ';
+    while length < 34 {
+        // A group is whole, or the last one.
+        at += usize::from(is_grouped && length % 4 == 0 && byte(text, at) == b' ');
+        let Some(digit) = value(byte(text, at)) else { break };
+        (at, length, sum) = (at + 1, length + 1, add(sum, digit));
+        let checked = begin.iter().filter_map(|b| value(*b)).fold(sum, add);
+        if length >= 15 && checked == 1 && !byte(text, at).is_ascii_alphanumeric() {
+            found = Some(at);
+        }
+    }
+    found
+}
+
 /// `221 Baker Street`, `<num> Baker Street`.
 fn street_address(text: &str, at: usize) -> Option<usize> {
     let digits = |b: &u8| b.is_ascii_digit();
@@ -325,6 +358,22 @@ mod tests {
             ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "d41d8cd98f00b204e9800998ecf8427e"]
         {
             assert!(is_random(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn an_iban_has_check_digits() {
+        for (text, end) in [
+            ("GB82WEST12345698765432", Some(22)),
+            ("GB82 WEST 1234 5698 7654 32 OK", Some(27)),
+            ("BE68 5390 0754 7034 FROM", Some(19)),
+            ("NO9386011117947.", Some(15)),
+            ("GB82WEST12345698765433", None),
+            ("GB82WEST12345698765432X", None),
+            ("DE00", None),
+            ("gb82west12345698765432", None),
+        ] {
+            assert_eq!(iban(text, 0), end, "{text}");
         }
     }
 
