@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use logtriage_engine::semantic::{BundleParts, Scratch, builtin_parts, seal};
+use logtriage_engine::semantic::{BundleParts, EncodeError, Scratch, seal};
 use logtriage_engine::{Model, Threshold};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
 use crate::screen;
 use crate::train::calibrate::Answer;
-use crate::train::{calibration, check_target, guarantee, never_labels, report};
+use crate::train::{base, calibration, check_target, guarantee, never_labels, report};
+use crate::transformer::TransformerArgs;
 
 /// Choose a model's thresholds anew, on labelled messages of your own
 ///
@@ -42,6 +43,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
     target_error: f64,
     #[command(flatten)]
+    transformer: TransformerArgs,
+    #[command(flatten)]
     columns: Columns,
 }
 
@@ -52,11 +55,13 @@ pub(crate) struct Args {
 /// but those that it was trained on. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     check_target(args.target_error)?;
-    let parts = match &args.model {
-        Some(directory) => logtriage_files::read_parts(directory).map_err(sentence)?,
-        None => builtin_parts(),
+    let parts = base(args.model.as_deref())?;
+    let directory = args.model.as_deref().unwrap_or(Path::new(""));
+    let model = match args.transformer.files().open(directory, &parts)? {
+        Some(encoder) => Model::load_with(parts.clone(), encoder),
+        None => Model::load(parts.clone()),
     };
-    let model = Model::load(parts.clone()).map_err(sentence)?;
+    let model = model.map_err(sentence)?;
     let mut data = Labelled::read(&args.files, &args.columns).map_err(sentence)?;
     check_labels(&data, &model)?;
     let mut page = report::data(&data).map_err(sentence)?;
@@ -96,16 +101,16 @@ fn leave_out_known(data: &mut Labelled, model: &Model) -> usize {
 }
 
 /// What the model says of each template.
-fn answers(model: &Model, data: &Labelled) -> Vec<Answer> {
+fn answers(model: &Model, data: &Labelled) -> Result<Vec<Answer>, EncodeError> {
     let mut scratch = Scratch::default();
     let answer = |row: &crate::labelled::Row| {
-        let prediction = model.predict(&row.template, &mut scratch);
+        let prediction = model.predict(&row.template, &mut scratch)?;
         let name = &data.labels[row.label];
-        Answer {
+        Ok(Answer {
             truth: model.labels().iter().position(|label| label == name).unwrap_or(usize::MAX),
             said: usize::from(prediction.label),
             confidence: prediction.confidence,
-        }
+        })
     };
     data.rows.iter().map(answer).collect()
 }
@@ -119,7 +124,7 @@ fn calibrated(
     page: &mut String,
 ) -> Result<BundleParts, Failure> {
     let mut info = model.info().clone();
-    let answers = answers(model, data);
+    let answers = answers(model, data).map_err(sentence)?;
     info.thresholds = guarantee::thresholds(&answers, info.labels.len(), args.target_error);
     let found = calibration("calibrate", data, &answers, &info.thresholds, args.target_error);
     page.push_str(&report::promise(&info.labels, &info.thresholds, &found).map_err(sentence)?);

@@ -72,7 +72,7 @@ fn a_csv_becomes_a_bundle_the_same_every_time() {
 
     let model = loaded(&bundle);
     let mut scratch = logtriage_engine::semantic::Scratch::default();
-    let prediction = model.predict("printer failed badly", &mut scratch);
+    let prediction = model.predict("printer failed badly", &mut scratch).unwrap();
     assert_eq!(model.labels()[usize::from(prediction.label)], "Error");
     assert_eq!(model.info().training.templates, 128);
     assert_eq!(model.groups(), 6);

@@ -53,9 +53,13 @@ pub(crate) fn with_groups(
 /// One row for each template that the model was trained on.
 fn points(model: &Model) -> Array2<f32> {
     let mut scratch = Scratch::default();
-    let mut points = Array2::zeros((model.examples().len(), model.point("", &mut scratch).len()));
+    // Only models of tables have groups, and a table never fails.
+    let width = model.point("", &mut scratch).map_or(0, <[f32]>::len);
+    let mut points = Array2::zeros((model.examples().len(), width));
     for (example, mut row) in model.examples().iter().zip(points.rows_mut()) {
-        row.assign(&ArrayView1::from(model.point(&example.template, &mut scratch)));
+        if let Ok(point) = model.point(&example.template, &mut scratch) {
+            row.assign(&ArrayView1::from(point));
+        }
     }
     points
 }
