@@ -267,4 +267,5 @@ fn a_transformer_that_fails_costs_no_event() {
     );
     assert_eq!(err.matches("such events pass without the semantic tier").count(), 1, "{err}");
     assert!(err.contains("the transformer failed on 2 events"), "{err}");
+    assert!(!err.contains("[E:onnxruntime"), "the runtime speaks for itself: {err}");
 }

@@ -65,28 +65,16 @@ impl TransformerFiles {
             .map_err(|error| FileError::Other(error.to_string()))?;
         Ok(Some(Arc::new(transformer)))
     }
-
-    /// Reads the bundle in `directory`, with its transformer if it was trained with one.
-    ///
-    /// # Errors
-    /// As [`Self::open`] and [`Model::load_with`].
-    pub fn load_model(&self, directory: &Path) -> Result<Model, FileError> {
-        let parts = read(directory)?;
-        let model = match self.open(directory, &parts)? {
-            Some(encoder) => Model::load_with(parts, encoder),
-            None => Model::load(parts),
-        };
-        model.map_err(|error| FileError::Other(format!("{}: {error}", directory.display())))
-    }
 }
 
 impl Loaded {
-    /// The model in `directory` with the transformer that the config names.
+    /// The model in the directory called `name` with the transformer that the config names.
     pub(crate) fn load_with_transformer(
         &self,
-        directory: &Path,
+        name: &str,
         onnx: &Onnx,
     ) -> Result<Model, FileError> {
+        let directory = &self.model_directory(name)?;
         let resolve = |name: &Option<String>| name.as_ref().map(|name| self.resolve(name));
         let files = TransformerFiles {
             model: resolve(&onnx.model),

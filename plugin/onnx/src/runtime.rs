@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 
 use crate::error::OnnxError;
 
@@ -41,5 +42,8 @@ pub(crate) fn start(path: Option<&Path>) -> Result<Environment, OnnxError> {
 fn load(path: Option<&Path>) -> Result<Environment, String> {
     let builder = ort::init_from(path.unwrap_or(Path::new(NAME))).map_err(|e| e.to_string())?;
     let builder = builder.with_name("logtriage").with_telemetry(false);
-    builder.build().map_err(|e| e.to_string())
+    let environment = builder.build().map_err(|e| e.to_string())?;
+    // What goes wrong is told by us, and not for every event.
+    environment.set_log_level(LogLevel::Fatal);
+    Ok(environment)
 }
