@@ -6,14 +6,14 @@
 //! Fluent Bit itself does with a record, before and after, is not in these times.
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use host_test::bench::{self, Varying, message, print_ratios};
 use host_test::{Wamr, WamrSettings, guest, records};
 use logtriage_engine::{BUILTIN_RULES, CompiledRules, Labels};
 use tempfile::TempDir;
 
-const TEMPLATES: usize = 300;
 /// Records in one pass.
 const EVENTS: usize = 3_000;
 
@@ -31,73 +31,10 @@ struct Corpus {
     pass: usize,
 }
 
-/// What differs between two messages with one template.
-#[derive(Clone, Copy, PartialEq)]
-enum Varying {
-    Numbers,
-    /// An id has hexadecimal letters, too.
-    Ids,
-    /// A name has no digit.
-    Names,
-}
-
 /// About 150 bytes each: what services say of their work.
 fn generated(name: &'static str, varying: Varying) -> Corpus {
-    const SUBJECTS: [&str; 15] = [
-        "worker",
-        "session",
-        "order",
-        "invoice",
-        "backup",
-        "replica",
-        "queue",
-        "upload",
-        "request",
-        "connection",
-        "volume",
-        "job",
-        "snapshot",
-        "lease",
-        "token",
-    ];
-    const VERBS: [&str; 20] = [
-        "started",
-        "finished",
-        "failed",
-        "was created",
-        "was deleted",
-        "timed out",
-        "retried",
-        "was accepted",
-        "was rejected",
-        "expired",
-        "moved",
-        "is waiting",
-        "reconnected",
-        "was closed",
-        "is slow",
-        "was restored",
-        "was skipped",
-        "was renewed",
-        "is full",
-        "recovered",
-    ];
     let record = |event: usize| {
-        let template = event * 7 % TEMPLATES;
-        let (subject, verb) = (SUBJECTS[template % 15], VERBS[template / 15]);
-        let (a, b) = (event * 7919 % 65_536, event * 104_729 % 256);
-        let id = match varying {
-            Varying::Ids => format!("{a:04x}-{b:02x}"),
-            Varying::Numbers | Varying::Names => format!("{a:05}-{b:03}"),
-        };
-        let user = match varying {
-            Varying::Names => (0..6).map(|n| char::from(b'g' + (a >> (3 * n) & 7) as u8)).collect(),
-            Varying::Numbers | Varying::Ids => format!("u{a}"),
-        };
-        let message = format!(
-            "{subject} {a} {verb} after {b} ms on 10.0.{}.{b} user={user} id=4f{id}",
-            b / 2
-        );
+        let message = message(event, varying);
         let second = event % 60;
         format!(
             "{{\"log\":\"{message}\",\"stream\":\"stdout\",\"time\":\"2026-11-20T07:03:{second:02}.1182Z\"}}"
@@ -186,32 +123,19 @@ fn start(c: &mut Criterion) {
 
 /// What one filter adds to the process, after the whole corpus has passed.
 fn memory(corpus: &Corpus) {
+    let resident = || bench::memory(std::process::id(), "VmRSS");
     let before = resident();
     let mut host = Wamr::start(&WamrSettings::default()).expect("starts");
     pass(&mut host, &corpus.records);
-    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-    println!("memory: the guest's own {:.1} MiB", mib(host.memory_size()));
+    let own = host.memory_size() as f64 / f64::from(1 << 20);
+    println!("memory: the guest's own {own:.1} MiB");
     if let (Some(before), Some(after)) = (before, resident()) {
-        println!("memory: resident {:.1} MiB more than before", mib(after.saturating_sub(before)));
+        println!("memory: resident {:.1} MiB more than before", after - before);
     }
-}
-
-/// What the process has in memory, in bytes, where the system tells.
-fn resident() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok().map(|kib| kib << 10)
 }
 
 /// The mean time of each row per event, and beside the round trip's.
 fn ratios(corpus: &Corpus) {
-    let mean = |row: &str| {
-        let name = row.replace(['?', '"', '/', '\\', '*', '<', '>', ':', '|', '^'], "_");
-        let file = criterion_directory().join(corpus.name).join(name).join("new/estimates.json");
-        let text = std::fs::read(file).ok()?;
-        let estimates: serde_json::Value = serde_json::from_slice(&text).ok()?;
-        Some(estimates["mean"]["point_estimate"].as_f64()? / corpus.pass as f64 / 1000.0)
-    };
     let bytes: usize = corpus.records.iter().map(Vec::len).sum();
     let average = bytes / corpus.records.len();
     println!("\n{}: {} records of {average} bytes a pass", corpus.name, corpus.pass);
@@ -223,16 +147,7 @@ fn ratios(corpus: &Corpus) {
         "logtriage, built-in rules, warm cache",
         "logtriage, 50 rules, new templates",
     ];
-    let Some(round_trip) = mean(ROUND_TRIP) else { return };
-    for (row, mean) in rows.iter().filter_map(|row| Some((row, mean(row)?))) {
-        println!("{row:<40} {mean:>8.2} µs per event {:>7.2} of the round trip", mean / round_trip);
-    }
-}
-
-fn criterion_directory() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    root.join(target).join("criterion")
+    print_ratios(corpus.name, corpus.pass, ROUND_TRIP, &rows);
 }
 
 fn main() {

@@ -8,15 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use host_test::bench::{Varying, line, print_ratios};
 use host_test::guest;
 use host_test::lua::{Lua, Value, labeller};
 use logtriage_engine::{BUILTIN_RULES, Config, Engine, Event, Labels, Model, Rules, Setup};
 
 const EVENTS: usize = 3_000;
-const TEMPLATES: usize = 300;
 
 const IDENTITY: &str = "a hook that emits the event";
 const NATIVE: &str = "the engine alone";
@@ -24,66 +23,14 @@ const ANNOTATE: &str = "annotate alone";
 const HOOK: &str = "a hook that labels and emits the event";
 const THREE_FIELDS: &str = "a hook that adds a table of three fields";
 
-/// A set of events as the `file` source makes them, with messages of about 150 bytes.
+/// A set of events as the `file` source makes them, with messages of about 140 bytes.
 struct Corpus {
     name: &'static str,
     messages: Vec<String>,
 }
 
-fn generated(name: &'static str, hex: bool) -> Corpus {
-    let subjects = [
-        "worker",
-        "session",
-        "order",
-        "invoice",
-        "backup",
-        "replica",
-        "queue",
-        "upload",
-        "request",
-        "connection",
-        "volume",
-        "job",
-        "snapshot",
-        "lease",
-        "token",
-    ];
-    let verbs = [
-        "started",
-        "finished",
-        "failed",
-        "was created",
-        "was deleted",
-        "timed out",
-        "retried",
-        "was accepted",
-        "was rejected",
-        "expired",
-        "moved",
-        "is waiting",
-        "reconnected",
-        "was closed",
-        "is slow",
-        "was restored",
-        "was skipped",
-        "was renewed",
-        "is full",
-        "recovered",
-    ];
-    let message = |event: usize| {
-        let template = event * 7 % TEMPLATES;
-        let (subject, verb) = (subjects[template % 15], verbs[template / 15]);
-        let (a, b) = (event * 7919 % 65_536, event * 104_729 % 256);
-        let id = if hex { format!("{a:04x}-{b:02x}") } else { format!("{a:05}-{b:03}") };
-        format!(
-            "2026-11-20T07:03:{:02}.1182Z host-{b} billing[{a}]: {subject} {a} {verb} after {b} ms \
-             on 10.0.{}.{b}:8080 for user=u{a} session=4f{id} attempt {} of 5",
-            event % 60,
-            b / 2,
-            event % 5,
-        )
-    };
-    Corpus { name, messages: (0..EVENTS).map(message).collect() }
+fn generated(name: &'static str, varying: Varying) -> Corpus {
+    Corpus { name, messages: (0..EVENTS).map(|event| line(event, varying)).collect() }
 }
 
 fn log(message: &str) -> Value {
@@ -180,29 +127,17 @@ fn annotate_alone(group: &mut Group<'_>, logs: &[Value]) {
 
 /// The mean time of each row per event, and beside the hook that only emits.
 fn ratios(corpus: &Corpus) {
-    let mean = |row: &str| {
-        let file = criterion_directory().join(corpus.name).join(row).join("new/estimates.json");
-        let text = std::fs::read(file).ok()?;
-        let estimates: serde_json::Value = serde_json::from_slice(&text).ok()?;
-        Some(estimates["mean"]["point_estimate"].as_f64()? / EVENTS as f64 / 1000.0)
-    };
     let bytes: usize = corpus.messages.iter().map(String::len).sum();
     println!("\n{}: {EVENTS} messages of {} bytes a pass", corpus.name, bytes / EVENTS);
-    let Some(identity) = mean(IDENTITY) else { return };
     let rows = [NATIVE, ANNOTATE, "the loop around it", IDENTITY, HOOK, THREE_FIELDS];
-    for (row, mean) in rows.iter().filter_map(|row| Some((row, mean(row)?))) {
-        println!("{row:<42} {mean:>8.2} µs per event {:>7.2} of {IDENTITY}", mean / identity);
-    }
-}
-
-fn criterion_directory() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    root.join(target).join("criterion")
+    print_ratios(corpus.name, EVENTS, IDENTITY, &rows);
 }
 
 fn main() {
-    let corpora = [generated("vector, numbers", false), generated("vector, hexadecimal ids", true)];
+    let corpora = [
+        generated("vector, numbers", Varying::Numbers),
+        generated("vector, hexadecimal ids", Varying::Ids),
+    ];
     let mut criterion = Criterion::default().configure_from_args();
     for corpus in &corpora {
         events(&mut criterion, corpus);

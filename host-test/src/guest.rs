@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::Failure;
+use crate::{Failure, root};
 
 const TARGET: &str = "wasm32-wasip1";
 
@@ -106,8 +106,4 @@ fn cargo_build(manifest: &Path, what: &[&str]) -> Result<(), Failure> {
 fn target_directory() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     root().join(target).join("guest")
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -10,6 +10,7 @@
 //! | [`Wamr`] | WAMR's fast interpreter, built as Fluent Bit builds it | Fluent Bit's ABI, as `flb_wasm.c` does |
 //! | [`Lua`] | Lua 5.4, embedded as Vector embeds it | the Lua module, events as tables |
 
+pub mod bench;
 pub mod command;
 mod component;
 mod core_module;
@@ -23,13 +24,18 @@ pub mod sidecar;
 mod wamr;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use component::Component;
 pub use core_module::{Clock, CoreModule, Settings as CoreModuleSettings};
 pub use lua::Lua;
 pub use native::Native;
 pub use wamr::{Settings as WamrSettings, Wamr};
+
+/// The project's directory.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
 
 /// Why a host did not start.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -2,6 +2,7 @@
 
 mod ends;
 pub mod events;
+mod process;
 pub mod proto;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{Failure, Host, Lost};
 pub use ends::{Downstream, Manner, Received, call, push};
+pub use process::Process;
 use proto::{Event, EventWrapper, Log, PushEventsRequest, fields_of, json_of};
 
 /// A running sidecar, in this process.

@@ -1,15 +1,13 @@
 //! A sidecar that is killed, and a downstream that is: what was acknowledged has arrived.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_test::sidecar::events::field;
 use host_test::sidecar::proto::{Event, PushEventsRequest, Value};
-use host_test::sidecar::{Downstream, channel, push};
+use host_test::sidecar::{Downstream, Process, channel, push};
 use prost::Message;
 
 /// Senders at once, as the requests of Vector's sink.
@@ -18,38 +16,8 @@ const SENDERS: usize = 4;
 /// Events of one request.
 const BATCH: usize = 100;
 
-/// A sidecar in a process of its own.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(forward: SocketAddr) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sidecar"))
-            .arg(forward.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut line = String::new();
-        let output = child.stdout.take().expect("an output");
-        BufReader::new(output).read_line(&mut line).expect("can be read");
-        Self { child, address: line.trim().parse().expect("an address") }
-    }
-
-    /// SIGKILL, which nothing can catch.
-    fn kill(&mut self) {
-        self.child.kill().expect("can be killed");
-        self.child.wait().expect("ends");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have been killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(forward: SocketAddr) -> Process {
+    Process::start(env!("CARGO_BIN_EXE_sidecar"), forward, &[]).expect("starts")
 }
 
 fn batch(first: usize) -> Vec<u8> {
@@ -83,8 +51,8 @@ fn accepted(downstream: &Downstream) -> BTreeSet<u64> {
 fn nothing_that_was_acknowledged_is_lost() {
     let mut downstream = Downstream::start().expect("starts");
     let forward = downstream.address();
-    let mut sidecar = Process::start(forward);
-    let address = Arc::new(Mutex::new(sidecar.address));
+    let mut sidecar = start(forward);
+    let address = Arc::new(Mutex::new(sidecar.address()));
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for sender in 0..SENDERS {
@@ -123,9 +91,10 @@ fn nothing_that_was_acknowledged_is_lost() {
             std::thread::sleep(Duration::from_millis(30));
             downstream.restart().expect("restarts");
         } else {
-            sidecar.kill();
-            sidecar = Process::start(forward);
-            *address.lock().expect("no panic") = sidecar.address;
+            // Kills it.
+            drop(sidecar);
+            sidecar = start(forward);
+            *address.lock().expect("no panic") = sidecar.address();
         }
     }
     go_on(20);

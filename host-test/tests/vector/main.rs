@@ -5,10 +5,9 @@
 mod run;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use host_test::guest;
 use host_test::lua::{Lua, Value};
+use host_test::{guest, root};
 use logtriage_engine::{Config, DEFAULT_LABELS};
 use serde_json::Value as Json;
 
@@ -17,10 +16,6 @@ const CONFIG: &str = "lua.yaml";
 
 /// What a label must be from for an event to be thinned out.
 const SURE: &str = r#"includes(["rule", "reviewed", "semantic"], .triage.tier)"#;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn read(name: &str) -> String {
     fs::read_to_string(root().join(DIRECTORY).join(name)).expect(name)

@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use host_test::command::Running;
 use serde_json::Value;
 
 /// Until everything is out.
@@ -18,8 +19,6 @@ pub struct Vector {
     program: PathBuf,
     root: PathBuf,
 }
-
-struct Running(Child);
 
 impl Vector {
     pub fn new(program: PathBuf, root: PathBuf) -> Self {
@@ -94,12 +93,4 @@ fn labels(lines: &str) -> Vec<String> {
         .collect();
     labels.sort();
     labels
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

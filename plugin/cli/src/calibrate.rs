@@ -9,10 +9,11 @@ use logtriage_engine::{Model, Threshold};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::screen;
 use crate::train::calibrate::Answer;
-use crate::train::{base, calibration, check_target, guarantee, never_labels, report};
+use crate::train::guarantee::{self, Target};
+use crate::train::{calibration, never_labels, report, sentence};
 use crate::transformer::TransformerArgs;
+use crate::{screen, setup};
 
 /// Choose a model's thresholds anew, on labelled messages of your own
 ///
@@ -38,10 +39,8 @@ pub(crate) struct Args {
     /// Directory of the bundle to write
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Highest share of wrong answers among those that reach their label's threshold, above 0,
-    /// below 1; holds for each label with probability 95%
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
-    target_error: f64,
+    #[command(flatten)]
+    target: Target,
     #[command(flatten)]
     transformer: TransformerArgs,
     #[command(flatten)]
@@ -54,8 +53,8 @@ pub(crate) struct Args {
 /// If options, files or bundle cannot be used: a label that the model does not have, no template
 /// but those that it was trained on. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
-    check_target(args.target_error)?;
-    let parts = base(args.model.as_deref())?;
+    args.target.check()?;
+    let parts = setup::bundle(args.model.as_deref())?;
     let directory = args.model.as_deref().unwrap_or(Path::new(""));
     let model = match args.transformer.files().open(directory, &parts)? {
         Some(encoder) => Model::load_with(parts.clone(), encoder),
@@ -77,10 +76,6 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     writeln!(page, "\nwrote {}", args.output.display()).map_err(sentence)?;
     screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)
-}
-
-fn sentence(error: impl std::fmt::Display) -> Failure {
-    Failure::other(error.to_string())
 }
 
 fn check_labels(data: &Labelled, model: &Model) -> Result<(), Failure> {
@@ -125,11 +120,11 @@ fn calibrated(
 ) -> Result<BundleParts, Failure> {
     let mut info = model.info().clone();
     let answers = answers(model, data).map_err(sentence)?;
-    info.thresholds = guarantee::thresholds(&answers, info.labels.len(), args.target_error);
-    let found = calibration("calibrate", data, &answers, &info.thresholds, args.target_error);
+    info.thresholds = guarantee::thresholds(&answers, info.labels.len(), args.target.error);
+    let found = calibration("calibrate", data, &answers, &info.thresholds, args.target.error);
     page.push_str(&report::promise(&info.labels, &info.thresholds, &found).map_err(sentence)?);
     if info.thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
-        screen::tell(&never_labels(args.target_error));
+        screen::tell(&never_labels(args.target.error));
     }
     info.calibration = Some(found);
     Ok(seal(model.embedder().info().clone(), Some(info), parts))

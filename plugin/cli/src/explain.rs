@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use logtriage_engine::semantic::Scratch;
-use logtriage_engine::{Engine, Event, Model, Outcome, Setup, Threshold};
+use logtriage_engine::{Event, Model, Outcome, Setup, Threshold};
 use logtriage_files::RuleForm;
 
 use crate::failure::{Ended, Failure};
 use crate::screen;
-use crate::setup::SetupArgs;
+use crate::setup::{self, SetupArgs};
 
 /// Show how a message gets its label
 ///
@@ -42,11 +42,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Ended, Failure> {
     let loaded = args.setup.load()?;
     let setup = Arc::new(loaded.setup(RuleForm::Text)?);
-    let mut engine = Engine::new(Arc::clone(&setup));
     let journals = loaded.journals();
-    for (kind, verdicts) in &journals.verdicts {
-        engine.learn(*kind, verdicts);
-    }
+    let (mut engine, _) = setup::engine(&setup, &journals);
     let event = Event {
         message: Some(Cow::Borrowed(args.message.as_bytes())),
         source: args.source.as_deref().map(Cow::Borrowed),

@@ -17,6 +17,10 @@ pub(crate) struct Columns {
     /// Column of the label
     #[arg(long, default_value = "target_label", value_name = "NAME")]
     pub label_column: String,
+    /// Column of the group that the message's template is filed under, which may be empty; a file
+    /// without it has none
+    #[arg(long, default_value = "group", value_name = "NAME")]
+    pub group_column: String,
 }
 
 /// Why labelled data cannot be read.
@@ -62,6 +66,8 @@ pub(crate) struct Row {
     pub label: usize,
     /// Number of the first source that had it in [`Labelled::sources`].
     pub source: usize,
+    /// The first group that it came with.
+    pub group: Option<String>,
     /// The first message with this template and label; the template itself, if there is none.
     pub message: String,
     /// Where that message stands; none for what came from no file.
@@ -103,6 +109,7 @@ pub(crate) struct Labelled {
 struct Seen {
     template: String,
     source: String,
+    group: Option<String>,
     votes: BTreeMap<String, Votes>,
 }
 
@@ -119,6 +126,7 @@ struct Cells<'a> {
     message: &'a str,
     source: &'a str,
     label: &'a str,
+    group: &'a str,
     place: Place,
 }
 
@@ -135,15 +143,29 @@ impl Labelled {
             messages += 1;
             let template = row.template.to_owned();
             let at = *places.entry(template.clone()).or_insert_with(|| {
-                let votes = BTreeMap::new();
-                seen.push(Seen { template, source: row.source.to_owned(), votes });
+                let (source, votes) = (row.source.to_owned(), BTreeMap::new());
+                seen.push(Seen { template, source, group: None, votes });
                 seen.len() - 1
             });
+            if seen[at].group.is_none() && !row.group.is_empty() {
+                seen[at].group = Some(row.group.to_owned());
+            }
             let votes = seen[at].votes.entry(row.label.to_owned());
             let first = || Votes { count: 0, message: row.message.to_owned(), place: row.place };
             votes.or_insert_with(first).count += 1;
         })?;
         Ok(Self::settle(seen, messages))
+    }
+
+    /// What was read, in numbers.
+    pub(crate) fn counts(&self) -> String {
+        format!(
+            "{} messages, {} templates, {} sources, {} labels",
+            self.messages,
+            self.rows.len(),
+            self.sources.len(),
+            self.labels.len()
+        )
     }
 
     /// The distinct templates of files that need no labels, in the order in which they first came.
@@ -165,7 +187,7 @@ impl Labelled {
     }
 
     /// The source of each template: what evaluation holds out together.
-    pub(crate) fn groups(&self) -> Vec<usize> {
+    pub(crate) fn row_sources(&self) -> Vec<usize> {
         self.rows.iter().map(|row| row.source).collect()
     }
 
@@ -196,7 +218,8 @@ impl Labelled {
                 None => {
                     places.insert(template.clone(), rows.len());
                     let message = template.clone();
-                    let row = Row { template, label: 0, source: 0, message, place: None };
+                    let row =
+                        Row { template, label: 0, source: 0, group: None, message, place: None };
                     rows.push((row, label, source.to_owned()));
                 }
             }
@@ -217,7 +240,7 @@ impl Labelled {
         let sources = distinct(seen.iter().map(|seen| seen.source.clone()));
         let mut conflicts = Vec::new();
         let mut rows = Vec::with_capacity(seen.len());
-        for Seen { template, source, votes } in seen {
+        for Seen { template, source, group, votes } in seen {
             if votes.len() > 1 {
                 let counts = votes.iter().map(|(label, votes)| (label.clone(), votes.count));
                 conflicts.push((template.clone(), counts.collect()));
@@ -227,6 +250,7 @@ impl Labelled {
                 label: labels.iter().position(|label| *label == winner).unwrap_or_default(),
                 source: sources.binary_search(&source).unwrap_or_default(),
                 template,
+                group,
                 message: first.message,
                 place: Some(first.place),
             });
@@ -272,7 +296,8 @@ fn each_message(
         let message = column(path, &header, &columns.message_column)?;
         let label =
             if labelled { Some(column(path, &header, &columns.label_column)?) } else { None };
-        let source = header.iter().position(|name| name == columns.source_column);
+        let place = |wanted: &str| header.iter().position(|name| name == wanted);
+        let (source, group) = (place(&columns.source_column), place(&columns.group_column));
         let file = path.display().to_string();
         let mut rows = 0;
         for record in reader.records() {
@@ -284,6 +309,7 @@ fn each_message(
                 message: cell(message),
                 source: source.map_or(&file, cell),
                 label: label.map_or("", cell),
+                group: group.map_or("", cell),
                 place: Place { file: file.clone(), line },
             });
             rows += 1;

@@ -1,8 +1,11 @@
-//! The config that a command works with.
+//! What a command works with: a config, an engine that knows the verdicts, a bundle.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use logtriage_files::{CONFIG, FileError, Loaded};
+use logtriage_engine::semantic::{BundleParts, builtin_parts};
+use logtriage_engine::{Engine, Setup};
+use logtriage_files::{CONFIG, FileError, Journals, Loaded};
 
 /// Options of every command that labels.
 #[derive(clap::Args, Clone, Debug)]
@@ -22,4 +25,20 @@ impl SetupArgs {
             None => Ok(Loaded::default()),
         }
     }
+}
+
+/// An engine that knows the verdicts, and how many of them it refused.
+pub fn engine(setup: &Arc<Setup>, journals: &Journals) -> (Engine, usize) {
+    let mut engine = Engine::new(Arc::clone(setup));
+    let refused = journals
+        .verdicts
+        .iter()
+        .map(|(kind, verdicts)| engine.learn(*kind, verdicts).refused)
+        .sum();
+    (engine, refused)
+}
+
+/// The parts of the bundle or table in a directory, else those of the built-in model.
+pub fn bundle(directory: Option<&Path>) -> Result<BundleParts, FileError> {
+    directory.map_or_else(|| Ok(builtin_parts()), logtriage_files::read_parts)
 }

@@ -12,7 +12,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use crate::failure::{Ended, Failure};
 use crate::screen;
-use crate::setup::SetupArgs;
+use crate::setup::{self, SetupArgs};
 
 /// Longer templates may be cut, and no expression is made of them, in bytes.
 const LONGEST: usize = 512;
@@ -59,11 +59,7 @@ struct Wanted {
 pub fn run(args: &Args) -> Result<Ended, Failure> {
     let loaded = args.setup.load()?;
     let setup = Arc::new(loaded.setup(RuleForm::Text)?);
-    let mut engine = Engine::new(Arc::clone(&setup));
-    let journals = loaded.journals();
-    for (kind, verdicts) in &journals.verdicts {
-        engine.learn(*kind, verdicts);
-    }
+    let (mut engine, _) = setup::engine(&setup, &loaded.journals());
     let mut wanted = busiest(args, &mut engine)?;
     prove(args, &mut engine, &mut wanted)?;
     let mut page = String::new();

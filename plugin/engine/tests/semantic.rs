@@ -7,7 +7,7 @@ use logtriage_engine::semantic::{
     BundleError, BundleParts, EXAMPLES, Embedder, FRAGMENT_LEXICON, FRAGMENTS, GROUP_TITLES,
     GROUPS, HEAD, LEXICON, MANIFEST, Scratch, TABLE, VOCABULARY, WIDTH, builtin_parts,
 };
-use logtriage_engine::{Confidence, Model, Threshold};
+use logtriage_engine::{Confidence, Masker, Model, Threshold};
 use proptest::prelude::*;
 
 /// `{"text", "ids"}` per line, made by `models/teacher/golden.py`: every third message of
@@ -119,6 +119,26 @@ fn a_text_in_words_that_training_never_had_gets_no_confident_answer() {
         let prediction = model.predict(text, &mut scratch).unwrap();
         assert!(prediction.confidence.probability() < 0.5, "{text}: {prediction:?}");
     }
+}
+
+/// Words of one letter, and characters that are none, say nothing.
+#[test]
+fn random_bytes_get_no_confident_answer() {
+    let (model, mut scratch, mut masker) = (model(), Scratch::default(), Masker::default());
+    let mut random = 1_u64;
+    let mut byte = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as u8
+    };
+    let sure = (0..1000).filter(|_| {
+        let line: Vec<u8> = (0..200).map(|_| byte()).collect();
+        let said = model.predict(masker.mask(&line), &mut scratch).unwrap();
+        model.thresholds()[usize::from(said.label)].admits(said.confidence)
+    });
+    let sure = sure.count();
+    assert!(sure <= 20, "{sure} of 1000 lines of random bytes are labelled");
 }
 
 #[test]
@@ -266,7 +286,7 @@ fn small() -> BundleParts {
     let mut fragments = floats(&vec![1.0; FRAGMENTS + 2]);
     fragments.extend((0..FRAGMENTS * 2).map(|at| at as u8));
     // The first is far away from everything.
-    let mut groups = floats(&[1.0, 0.01]);
+    let mut groups = floats(&[1.0, 0.01, 1e5, 0.0]);
     groups.extend([127; WIDTH + 2]);
     groups.extend([0; WIDTH + 2]);
     let files = [
@@ -276,7 +296,7 @@ fn small() -> BundleParts {
         (LEXICON, lexicon),
         (FRAGMENT_LEXICON, fragments),
         (GROUPS, groups),
-        (GROUP_TITLES, b"disk failed\ndisks fine\n".to_vec()),
+        (GROUP_TITLES, b"bad-disk\tdisk failed\ngood disk\tdisks fine\n".to_vec()),
         (EXAMPLES, b"{\"template\":\"disk failed\",\"label\":\"bad\"}\n".to_vec()),
     ];
     let files = files.map(|(name, bytes)| (name.to_owned(), Cow::Owned(bytes)));
@@ -323,7 +343,10 @@ fn the_small_bundle_loads() {
     assert_eq!(model.thresholds()[1], Threshold::Never);
     assert_eq!(prediction.group, None, "nobody asked");
     let group = model.predict_with_group("disk", &mut scratch).unwrap().group.unwrap();
-    assert_eq!((model.group_name(group), model.group_title(group)), (Some("g001"), "disks fine"));
+    assert_eq!(
+        (model.group_name(group), model.group_title(group)),
+        (Some("good disk"), "disks fine")
+    );
     assert_eq!((model.group_name(2), model.group_title(2)), (None, ""));
 }
 

@@ -230,8 +230,8 @@ fn load_tokenizer(path: &Path, max_length: usize) -> Result<(Tokenizer, PartInfo
 
 /// From memory, so that the model that runs is the one whose digest is known.
 fn load_model(files: &Files, threads: usize) -> Result<(Session, PartInfo), OnnxError> {
-    let (bytes, info) = read(&files.model)?;
     let environment = runtime::start(files.runtime.as_deref())?;
+    let (bytes, info) = read(&files.model)?;
     // Threads that spin while they wait would take what the host has better use for.
     let session = Session::builder(&environment)
         .and_then(|builder| Ok(builder.with_intra_threads(threads)?))

@@ -20,11 +20,11 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use logtriage_engine::{Config, Engine, Field, Setup};
+use logtriage_engine::{Config, Field, Setup};
 use logtriage_files::{Journals, Loaded, RuleForm};
 
 use crate::failure::{Ended, Failure};
-use crate::setup::SetupArgs;
+use crate::setup::{SetupArgs, engine};
 use csv_header::{Columns, Header};
 use format::InputFormat;
 use pipeline::{Report, Rows};
@@ -223,17 +223,6 @@ fn apply(args: &Args, config: &mut Config) {
         }
         config.fields = wanted;
     }
-}
-
-/// An engine that knows the verdicts, and how many of them it refused.
-fn engine(setup: &Arc<Setup>, journals: &Journals) -> (Engine, usize) {
-    let mut engine = Engine::new(Arc::clone(setup));
-    let refused = journals
-        .verdicts
-        .iter()
-        .map(|(kind, verdicts)| engine.learn(*kind, verdicts).refused)
-        .sum();
-    (engine, refused)
 }
 
 fn rows(args: &Args, format: InputFormat) -> Result<Vec<Rows>, Failure> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use logtriage_engine::semantic::{BundleParts, Prediction, Scratch, builtin_parts};
+use logtriage_engine::semantic::{BundleParts, Prediction, Scratch};
 use logtriage_engine::{Masker, Model};
 
 use crate::failure::{Ended, Failure};
 use crate::screen;
-use crate::train::groups::with_groups;
+use crate::train::groups::find_so_many;
 
 /// Measure groups: precision and recall on pairs of messages
 ///
@@ -46,10 +46,7 @@ struct Pair {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Ended, Failure> {
     let pairs = read(&args.file)?;
-    let parts = match &args.model {
-        Some(directory) => logtriage_files::read_parts(directory).map_err(sentence)?,
-        None => builtin_parts(),
-    };
+    let parts = crate::setup::bundle(args.model.as_deref())?;
     let model = Model::load(parts.clone()).map_err(sentence)?;
     let mut page = format!(
         "{:<14}  {:<8}  {:>5}  {:>9}  {:>6}  {:>6}  {:>8}\n",
@@ -70,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<Ended, Failure> {
 }
 
 fn made_anew(parts: &BundleParts, number: usize) -> Result<Model, Failure> {
-    let parts = with_groups(parts.clone(), number).map_err(sentence)?;
+    let parts = find_so_many(parts.clone(), number).map_err(sentence)?;
     Model::load(parts).map_err(sentence)
 }
 

@@ -1,7 +1,9 @@
 //! Templates as the numbers that the regression sees.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use logtriage_engine::semantic::{Embedder, EmbedderInfo, EncodeError, FRAGMENTS, Scratch, Terms};
+use logtriage_engine::semantic::{
+    Embedder, EmbedderInfo, EncodeError, FRAGMENTS, Scratch, Terms, unreadable,
+};
 
 use crate::labelled::Row;
 
@@ -14,11 +16,12 @@ pub(crate) const EMBEDDING_SCALE: f64 = 0.5;
 /// What fragments are multiplied by, likewise.
 pub(crate) const FRAGMENT_SCALE: f64 = 1.2;
 
-/// One template: its tokens as they come, its scaled embedding, and its terms, of which each is a place
+/// One template: its tokens as they come, its unreadable characters, its scaled embedding, and its terms, of which each is a place
 /// among [`Features::terms`] and a value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
     pub(crate) ids: Vec<u32>,
+    pub(crate) unreadable: usize,
     pub(crate) embedding: Vec<f64>,
     pub(crate) terms: Vec<(usize, f64)>,
 }
@@ -65,7 +68,7 @@ impl Features {
             terms.extend(merged.map(|(place, value)| (tokens.len() + place, value)));
             let embedding = scaled(embedder.embed(&row.template, &mut scratch)?);
             bar.inc(1);
-            Ok(Sample { ids, embedding, terms })
+            Ok(Sample { ids, unreadable: unreadable(&row.template), embedding, terms })
         });
         let samples = samples.collect::<Result<_, _>>()?;
         bar.finish_and_clear();

@@ -108,7 +108,9 @@ impl Task<'_> {
         let weights = fit(self.features, self.targets, rows, self.labels, self.c)?;
         let known = self.features.known(rows);
         let trust = |sample: &Sample| {
-            let by = |embedder: &Embedder| embedder.trust(&sample.ids, |id| known[id as usize]);
+            let by = |embedder: &Embedder| {
+                embedder.trust(&sample.ids, sample.unreadable, |id| known[id as usize])
+            };
             self.embedder.map_or(1.0, by)
         };
         let say = |row: usize| {

@@ -1,26 +1,184 @@
-//! Groups of templates: k-means over what the model makes of its training data.
+//! Groups of templates: as the data names them, else as k-means finds them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use fastrand::Rng;
 use logtriage_engine::Model;
-use logtriage_engine::semantic::{BundleError, BundleParts, GROUP_TITLES, GROUPS, Scratch, seal};
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use logtriage_engine::semantic::{
+    BundleError, BundleParts, Embedder, GROUP_TITLES, GROUPS, LABEL_RULE, Scratch, group_point,
+    is_label, seal,
+};
+use ndarray::{Array2, ArrayView1};
 
+use super::calibrate::HeldOut;
+use super::features::{Features, Sample};
+use super::kmeans::KMeans;
+use super::logistic;
+use super::sentence;
+use crate::failure::Failure;
+use crate::labelled::Labelled;
 use crate::screen::one_line;
 
-/// Groups of a model, if it was trained on templates enough. `models/README.md` says why so many.
+/// Groups that k-means makes at most, of templates enough. `models/README.md` says why so many.
 const GROUPS_AT_MOST: usize = 64;
-/// Templates for each group at least.
+/// Templates for each of them at least.
 const TEMPLATES_PER_GROUP: usize = 20;
-/// Rounds of Lloyd's algorithm at most.
-const ROUNDS: usize = 50;
+/// Templates of a named group at least; of fewer nothing can be learnt.
+const MIN_PER_GROUP: usize = 10;
+/// Named groups at most.
+const NAMED_AT_MOST: usize = 1024;
+/// Inverse strength of regularisation of named groups: the best of 1, 3, 10, 30 and 100 on the
+/// default corpus, by source.
+const C: f64 = 10.0;
 /// Characters of a title at most.
 const TITLE: usize = 100;
 
-/// How many groups a model gets that was trained on so many templates.
-pub(super) fn number(templates: usize) -> usize {
-    (templates / TEMPLATES_PER_GROUP).clamp(1, GROUPS_AT_MOST)
+/// What decides on a template's group, one row each.
+struct Groups {
+    names: Vec<String>,
+    titles: Vec<String>,
+    centroids: Array2<f32>,
+    offsets: Vec<f32>,
+}
+
+/// The names that enough rows have.
+pub(super) struct Names<'a> {
+    names: Vec<&'a str>,
+    /// For each row its place among them.
+    of: Vec<Option<usize>>,
+    /// Those that too few rows have.
+    rare: usize,
+}
+
+impl<'a> Names<'a> {
+    /// `None` where the data names no groups.
+    ///
+    /// # Errors
+    /// If a name cannot be one, or there are too many.
+    pub(super) fn of(data: &'a Labelled) -> Result<Option<Self>, Failure> {
+        let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in data.rows.iter().filter_map(|row| row.group.as_deref()) {
+            if !is_label(name) {
+                let rule = LABEL_RULE.replacen("label", "group", 1);
+                return Err(Failure::other(format!("{name:?} cannot be a group: {rule}")));
+            }
+            *sizes.entry(name).or_default() += 1;
+        }
+        let all = sizes.len();
+        sizes.retain(|_, size| *size >= MIN_PER_GROUP);
+        let names: Vec<&str> = sizes.into_keys().collect();
+        let rare = all - names.len();
+        if names.len() > NAMED_AT_MOST {
+            let found = names.len();
+            return Err(Failure::other(format!(
+                "{found} groups, at most {NAMED_AT_MOST} are possible"
+            )));
+        }
+        let of = data.rows.iter();
+        let of = of.map(|row| names.binary_search(&row.group.as_deref()?).ok()).collect();
+        Ok((names.len() > 1).then_some(Self { names, of, rare }))
+    }
+
+    fn report(&self, templates: usize, right: usize, unseen: usize) -> String {
+        let (count, share) = (self.names.len(), 100.0 * right as f64 / unseen.max(1) as f64);
+        let rare = match self.rare {
+            0 => String::new(),
+            rare => format!("; {rare} groups of fewer than {MIN_PER_GROUP} templates are left out"),
+        };
+        format!(
+            "\n{count} groups of {templates} templates; {share:.1} % of {unseen} held out get their own{rare}\n"
+        )
+    }
+}
+
+/// What named groups are learnt from.
+pub(super) struct Lesson<'a> {
+    pub(super) data: &'a Labelled,
+    pub(super) embedder: &'a Embedder,
+    /// What models say of the templates that they have not seen, and at which temperature.
+    pub(super) held_out: &'a [HeldOut],
+    pub(super) temperature: f64,
+    /// The folds of `held_out`.
+    pub(super) folds: &'a [usize],
+}
+
+impl Lesson<'_> {
+    /// The bundle with groups by these names: multinomial logistic regression over the points, of
+    /// which the weights are the centroids. Says how often that is right on a fold that is held out.
+    ///
+    /// # Errors
+    /// If the bundle cannot be used.
+    pub(super) fn learn(
+        &self,
+        bundle: BundleParts,
+        names: &Names<'_>,
+        page: &mut String,
+    ) -> Result<BundleParts, Failure> {
+        let (rows, targets): (Vec<usize>, Vec<usize>) =
+            (0..).zip(&names.of).filter_map(|(row, group)| Some((row, (*group)?))).unzip();
+        let samples = self.samples(&rows);
+        let width = samples.first().map_or(0, |sample| sample.embedding.len());
+        let features = Features::plain(samples, width, 0);
+        let learn = |places: &[usize]| {
+            logistic::fit(&features, &targets, places, names.names.len(), C).map_err(sentence)
+        };
+
+        let all: Vec<usize> = (0..rows.len()).collect();
+        let (unseen, seen): (Vec<usize>, Vec<usize>) =
+            all.iter().partition(|&&place| self.folds[rows[place]] == 0);
+        let rehearsal = learn(&seen)?;
+        let is_right =
+            |&&place: &&usize| best(&rehearsal.logits(&features.samples[place])) == targets[place];
+        let right = unseen.iter().filter(is_right).count();
+        page.push_str(&names.report(rows.len(), right, unseen.len()));
+
+        let weights = learn(&all)?;
+        let logits: Vec<Vec<f64>> =
+            features.samples.iter().map(|sample| weights.logits(sample)).collect();
+        let template = |place: usize| self.data.rows[rows[place]].template.as_str();
+        let title = |group: usize| {
+            let rank = |place: usize| (is_short(template(place)), logits[place][group]);
+            let own = all.iter().copied().filter(|&place| targets[place] == group);
+            let best = own.max_by(|&a, &b| {
+                let (a, b) = (rank(a), rank(b));
+                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+            });
+            best.map_or(String::new(), |place| one_line(template(place), TITLE))
+        };
+        let shape = (names.names.len(), width);
+        let bias = weights.row(width);
+        let most = bias.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let groups = Groups {
+            names: names.names.iter().map(|name| (*name).to_owned()).collect(),
+            titles: (0..names.names.len()).map(title).collect(),
+            centroids: Array2::from_shape_fn(shape, |(group, at)| weights.row(at)[group] as f32),
+            offsets: bias.iter().map(|bias| (most - bias) as f32).collect(),
+        };
+        groups.into_bundle(bundle).map_err(sentence)
+    }
+
+    /// The points of these rows, with what the held-out model says for the probabilities.
+    fn samples(&self, rows: &[usize]) -> Vec<Sample> {
+        let (mut scratch, mut point) = (Scratch::default(), Vec::new());
+        let sample = |&row: &usize| {
+            let probabilities = self.held_out[row].probabilities(self.temperature);
+            let embedding = self.embedder.embed(&self.data.rows[row].template, &mut scratch);
+            // Only models of tables have groups, and a table never fails.
+            group_point(embedding.unwrap_or_default(), &probabilities, &mut point);
+            let embedding = point.iter().copied().map(f64::from).collect();
+            Sample { embedding, ..Sample::default() }
+        };
+        rows.iter().map(sample).collect()
+    }
+}
+
+/// The bundle with groups that k-means finds, as many as its templates allow.
+///
+/// # Errors
+/// If the bundle cannot be used.
+pub(super) fn find(bundle: BundleParts, templates: usize) -> Result<BundleParts, BundleError> {
+    let number = (templates / TEMPLATES_PER_GROUP).clamp(1, GROUPS_AT_MOST);
+    find_so_many(bundle, number)
 }
 
 /// The bundle with so many groups, in the place of those that it has; fewer if it was trained on
@@ -28,26 +186,29 @@ pub(super) fn number(templates: usize) -> usize {
 ///
 /// # Errors
 /// If the bundle cannot be used.
-pub(crate) fn with_groups(
-    mut parts: BundleParts,
-    number: usize,
-) -> Result<BundleParts, BundleError> {
-    let model = Model::load(parts.clone())?;
-    let mut groups = KMeans::of(points(&model), number);
-    groups.largest_first();
+pub(crate) fn find_so_many(bundle: BundleParts, number: usize) -> Result<BundleParts, BundleError> {
+    let model = Model::load(bundle.clone())?;
+    let mut found = KMeans::of(points(&model), number);
+    found.largest_first();
     let templates: Vec<&str> =
         model.examples().iter().map(|example| example.template.as_str()).collect();
-    let is_short = |place: usize| templates[place].chars().count() <= TITLE;
-    let titles: String = groups
-        .most_central(is_short)
-        .into_iter()
-        .map(|place| one_line(templates[place], TITLE) + "\n")
-        .collect();
-    parts.insert(GROUPS.to_owned(), Cow::Owned(quantised(&groups.centroids)));
-    parts.insert(GROUP_TITLES.to_owned(), Cow::Owned(titles.into_bytes()));
-    let mut info = model.info().clone();
-    info.groups = groups.centroids.nrows();
-    Ok(seal(model.embedder().info().clone(), Some(info), parts))
+    let central = found.most_central(|place| is_short(templates[place]));
+    let groups = Groups {
+        names: (0..central.len()).map(|group| format!("g{group:03}")).collect(),
+        titles: central.into_iter().map(|place| one_line(templates[place], TITLE)).collect(),
+        offsets: found.centroids.rows().into_iter().map(|c| c.dot(&c) / 2.0).collect(),
+        centroids: found.centroids,
+    };
+    groups.into_bundle(bundle)
+}
+
+fn is_short(template: &str) -> bool {
+    template.chars().count() <= TITLE
+}
+
+/// The place of the greatest.
+fn best(logits: &[f64]) -> usize {
+    (0..logits.len()).rev().max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or_default()
 }
 
 /// One row for each template that the model was trained on.
@@ -64,141 +225,29 @@ fn points(model: &Model) -> Array2<f32> {
     points
 }
 
-/// Centroids, and which of them is nearest to each point.
-struct KMeans {
-    points: Array2<f32>,
-    centroids: Array2<f32>,
-    nearest: Vec<usize>,
-}
-
-impl KMeans {
-    /// Lloyd's algorithm from a start by k-means++ (Arthur and Vassilvitskii, SODA 2007) with a
-    /// fixed seed.
-    fn of(points: Array2<f32>, number: usize) -> Self {
-        let centroids = points.select(Axis(0), &start(&points, number));
-        let mut groups = Self { nearest: nearest(&points, &centroids), points, centroids };
-        for _ in 0..ROUNDS {
-            groups.centre();
-            let now = nearest(&groups.points, &groups.centroids);
-            if now == groups.nearest {
-                break;
-            }
-            groups.nearest = now;
-        }
-        groups
+impl Groups {
+    fn into_bundle(self, mut bundle: BundleParts) -> Result<BundleParts, BundleError> {
+        let model = Model::load(bundle.clone())?;
+        let line = |(name, title): (&String, &String)| format!("{name}\t{title}\n");
+        let titles: String = self.names.iter().zip(&self.titles).map(line).collect();
+        bundle.insert(GROUPS.to_owned(), Cow::Owned(self.quantised()));
+        bundle.insert(GROUP_TITLES.to_owned(), Cow::Owned(titles.into_bytes()));
+        let mut info = model.info().clone();
+        info.groups = self.names.len();
+        Ok(seal(model.embedder().info().clone(), Some(info), bundle))
     }
 
-    /// Moves each centroid to the mean of its points; one without any stays.
-    fn centre(&mut self) {
-        for (group, mut centroid) in self.centroids.rows_mut().into_iter().enumerate() {
-            let own = (0..self.nearest.len()).filter(|&place| self.nearest[place] == group);
-            let own: Vec<usize> = own.collect();
-            if let Some(mean) = self.points.select(Axis(0), &own).mean_axis(Axis(0)) {
-                centroid.assign(&mean);
-            }
-        }
-    }
-
-    /// Numbers the groups by size.
-    fn largest_first(&mut self) {
-        let mut sizes = vec![0_usize; self.centroids.nrows()];
-        self.nearest.iter().for_each(|&group| sizes[group] += 1);
-        let mut order: Vec<usize> = (0..sizes.len()).collect();
-        order.sort_by_key(|&group| std::cmp::Reverse(sizes[group]));
-        self.centroids = self.centroids.select(Axis(0), &order);
-        self.nearest = nearest(&self.points, &self.centroids);
-    }
-
-    /// For each group its point that is nearest to the centroid, of those that are wanted if there
-    /// is one.
-    fn most_central(&self, is_wanted: impl Fn(usize) -> bool) -> Vec<usize> {
-        let central = |(group, centroid): (usize, ArrayView1<'_, f32>)| {
-            let distances = squares(&self.points, centroid);
-            let rank = |place: usize| (self.nearest[place] != group, !is_wanted(place));
-            (0..distances.len())
-                .min_by(|&a, &b| rank(a).cmp(&rank(b)).then(distances[a].total_cmp(&distances[b])))
-        };
-        self.centroids.rows().into_iter().enumerate().filter_map(central).collect()
-    }
-}
-
-/// Distinct points, each next one drawn by the square of its distance to those before.
-fn start(points: &Array2<f32>, number: usize) -> Vec<usize> {
-    let mut random = Rng::with_seed(0);
-    let mut distances = vec![f32::INFINITY; points.nrows()];
-    let mut chosen = vec![random.usize(0..points.nrows())];
-    while chosen.len() < number {
-        for (least, square) in
-            distances.iter_mut().zip(squares(points, points.row(chosen[chosen.len() - 1])))
-        {
-            *least = least.min(square);
-        }
-        let total: f64 = distances.iter().copied().map(f64::from).sum();
-        let mut left = random.f64() * total;
-        let drawn = distances.iter().position(|&square| {
-            left -= f64::from(square);
-            square > 0.0 && left <= 0.0
-        });
-        match drawn {
-            Some(place) => chosen.push(place),
-            // No point is left that is not chosen.
-            None => break,
-        }
-    }
-    chosen
-}
-
-/// The square of each point's distance to another; exactly 0 to itself.
-fn squares(points: &Array2<f32>, other: ArrayView1<'_, f32>) -> Vec<f32> {
-    let square = |point: ArrayView1<'_, f32>| {
-        point.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum::<f32>()
-    };
-    points.rows().into_iter().map(square).collect()
-}
-
-/// The centroid nearest to each point; of equals, the first.
-fn nearest(points: &Array2<f32>, centroids: &Array2<f32>) -> Vec<usize> {
-    let halves: Array1<f32> = centroids.rows().into_iter().map(|c| c.dot(&c) / 2.0).collect();
-    let near = points.dot(&centroids.t()) - halves;
-    let best = |row: ArrayView1<'_, f32>| {
-        (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or_default()
-    };
-    near.rows().into_iter().map(best).collect()
-}
-
-/// Scales, then a centroid in 8 bits for each group.
-fn quantised(centroids: &Array2<f32>) -> Vec<u8> {
-    let most = |row: ArrayView1<'_, f32>| row.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-    let scales: Vec<f32> = centroids.rows().into_iter().map(|row| most(row) / 127.0).collect();
-    let level = |x: f32, scale: f32| if scale > 0.0 { (x / scale).round() as i8 as u8 } else { 0 };
-    let levels = centroids.rows().into_iter().zip(&scales);
-    let levels =
-        levels.flat_map(|(row, &scale)| row.to_vec().into_iter().map(move |x| level(x, scale)));
-    scales.iter().flat_map(|scale| scale.to_le_bytes()).chain(levels).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn heaps_become_groups_the_largest_first() {
-        let heaps = [(0.0, 5), (10.0, 31), (20.0, 9)];
-        let points = heaps
-            .iter()
-            .flat_map(|&(middle, count)| (0..count).flat_map(move |n| [middle, n as f32 / 100.0]));
-        let points = Array2::from_shape_vec((45, 2), points.collect()).unwrap();
-        let mut groups = KMeans::of(points, 3);
-        groups.largest_first();
-        let middles: Vec<f32> = groups.centroids.column(0).to_vec();
-        assert_eq!(middles, [10.0, 20.0, 0.0]);
-        assert_eq!(groups.most_central(|_| true), [20, 40, 2]);
-        assert_eq!(groups.most_central(|place| place < 12), [11, 40, 2]);
-    }
-
-    #[test]
-    fn there_are_no_more_groups_than_points() {
-        let points = Array2::from_shape_vec((4, 1), vec![1.0, 1.0, 2.0, 2.0]).unwrap();
-        assert_eq!(KMeans::of(points, 3).centroids.nrows(), 2);
+    /// Scales, offsets, then the centroids in 8 bits.
+    fn quantised(&self) -> Vec<u8> {
+        let most = |row: ArrayView1<'_, f32>| row.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+        let rows = self.centroids.rows();
+        let scales: Vec<f32> = rows.into_iter().map(|row| most(row) / 127.0).collect();
+        let level =
+            |x: f32, scale: f32| if scale > 0.0 { (x / scale).round() as i8 as u8 } else { 0 };
+        let levels = self.centroids.rows().into_iter().zip(&scales);
+        let levels =
+            levels.flat_map(|(row, &scale)| row.to_vec().into_iter().map(move |x| level(x, scale)));
+        let floats = scales.iter().chain(&self.offsets);
+        floats.flat_map(|float| float.to_le_bytes()).chain(levels).collect()
     }
 }

@@ -10,6 +10,26 @@ use logtriage_engine::{Confidence, Threshold};
 use statrs::distribution::{Beta, ContinuousCDF};
 
 use super::calibrate::Answer;
+use crate::failure::Failure;
+
+/// What thresholds are to promise.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Target {
+    /// Highest share of wrong answers among those that reach their label's threshold, above 0,
+    /// below 1; holds for each label with probability 95%
+    #[arg(long = "target-error", default_value_t = 0.05, value_name = "SHARE")]
+    pub(crate) error: f64,
+}
+
+impl Target {
+    /// Whether it can be one.
+    pub(crate) fn check(self) -> Result<(), Failure> {
+        if self.error > 0.0 && self.error < 1.0 {
+            return Ok(());
+        }
+        Err(Failure::other(format!("--target-error is {}, expected 0 to 1", self.error)))
+    }
+}
 
 /// Probability that a threshold's promise does not hold.
 const DELTA: f64 = 0.05;

@@ -3,7 +3,7 @@
 //! ```text
 //! CSV ──► templates ──► embedding and words ──► logistic regression ──► bundle
 //!                              ├─ cross-validation ──► C, temperature, thresholds, report
-//!                              └─ k-means ──► groups
+//!                              └─ names of groups, or k-means ──► groups
 //! ```
 
 pub(crate) mod calibrate;
@@ -12,28 +12,30 @@ pub(crate) mod features;
 pub(crate) mod folds;
 pub(crate) mod groups;
 pub(crate) mod guarantee;
+mod kmeans;
 mod logistic;
 pub(crate) mod metrics;
 pub(crate) mod report;
 pub(crate) mod write;
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use logtriage_engine::semantic::{
     BundleError, BundleParts, Calibration, ClassifierInfo, Embedder, EmbedderInfo, Encoder,
-    LABEL_RULE, TABLE, Training, VOCABULARY, builtin_parts, is_label, seal,
+    LABEL_RULE, Scratch, TABLE, Training, VOCABULARY, is_label, seal,
 };
 use logtriage_engine::{JournalProblem, Masker, Model, Threshold, read_journal};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::screen;
 use crate::transformer::EmbedderArgs;
+use crate::{screen, setup};
 use calibrate::{Answer, HeldOut};
 use features::Features;
 use folds::{By, FOLDS, Task};
+use guarantee::Target;
 use metrics::Scores;
 
 /// Inverse strengths of regularisation that cross-validation chooses from.
@@ -78,10 +80,8 @@ pub(crate) struct Args {
     /// Inverse strength of regularisation [default: the best of 1, 3, 6, 12, 24, 48 by macro-F1]
     #[arg(long, value_name = "C")]
     c: Option<f64>,
-    /// Highest share of wrong answers among those that reach their label's threshold, above 0,
-    /// below 1; holds for each label with probability 95%
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
-    target_error: f64,
+    #[command(flatten)]
+    target: Target,
     #[command(flatten)]
     embedder: EmbedderArgs,
     #[command(flatten)]
@@ -94,9 +94,9 @@ pub(crate) struct Args {
 /// If options, data or table cannot be used: one label only, fewer than 20 templates, a label with
 /// fewer than 5, an unknown column. Nothing is written then.
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
-    check_target(args.target_error)?;
+    args.target.check()?;
     check_c(args.c.unwrap_or(1.0))?;
-    let parts = base(args.table.as_deref())?;
+    let parts = setup::bundle(args.table.as_deref())?;
     let encoder = args.embedder.open()?.map(|transformer| transformer as Arc<dyn Encoder>);
     let data = data(args, &parts, encoder.as_ref())?;
     check(&data)?;
@@ -110,14 +110,6 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     }
     screen::print(screen::safe(&page).as_bytes())?;
     Ok(Ended::Clean)
-}
-
-/// The table or bundle to start from.
-pub(crate) fn base(directory: Option<&Path>) -> Result<BundleParts, Failure> {
-    match directory {
-        Some(directory) => logtriage_files::read_parts(directory).map_err(sentence),
-        None => Ok(builtin_parts()),
-    }
 }
 
 /// What embeds, and the parts of a bundle that it needs: with a transformer the vocabulary of `parts`
@@ -157,6 +149,12 @@ fn data(
         let known =
             model.examples().iter().map(|known| (known.template.clone(), name(known.label)));
         data.add("model", known);
+        let (mut scratch, group) = (Scratch::default(), |group| model.group_name(group));
+        for row in data.rows.iter_mut().filter(|_| model.groups() > 0) {
+            // Groups go on as they are.
+            let said = model.predict_with_group(&row.template, &mut scratch).map_err(sentence)?;
+            row.group = said.group.and_then(group).map(str::to_owned);
+        }
         data
     } else {
         Labelled::read(&args.files, &args.columns).map_err(sentence)?
@@ -180,14 +178,6 @@ fn data(
 /// An error as it is.
 pub(crate) fn sentence(error: impl std::fmt::Display) -> Failure {
     Failure::other(error.to_string())
-}
-
-/// Whether `--target-error` can be one.
-pub(crate) fn check_target(target: f64) -> Result<(), Failure> {
-    if target > 0.0 && target < 1.0 {
-        return Ok(());
-    }
-    Err(Failure::other(format!("--target-error is {target}, expected 0 to 1")))
 }
 
 pub(crate) fn check_c(c: f64) -> Result<(), Failure> {
@@ -233,14 +223,15 @@ fn train(
 ) -> Result<BundleParts, Failure> {
     let features = Features::of(&data.rows, embedder).map_err(sentence)?;
     let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
+    let names = groups::Names::of(data)?;
     let (by, others) = ways(data);
     let (c, first) = choose_c(args, embedder, &features, &targets, data, by, page)?;
     let temperature = calibrate::temperature(&first, &targets).map_err(sentence)?;
     writeln!(page, "C {c}, temperature {temperature:.4}").map_err(sentence)?;
 
     let answers = calibrate::answers(&first, &targets, temperature);
-    let thresholds = guarantee::thresholds(&answers, data.labels.len(), args.target_error);
-    let calibration = calibration(by.name(), data, &answers, &thresholds, args.target_error);
+    let thresholds = guarantee::thresholds(&answers, data.labels.len(), args.target.error);
+    let calibration = calibration(by.name(), data, &answers, &thresholds, args.target.error);
     let mut quality = vec![show(by, &answers, data, &thresholds, page)?];
     for &by in others {
         let held_out = hold_out(embedder, &features, &targets, data, by, c)?;
@@ -249,7 +240,7 @@ fn train(
     }
     page.push_str(&report::promise(&data.labels, &thresholds, &calibration).map_err(sentence)?);
     if thresholds.iter().all(|threshold| *threshold == Threshold::Never) {
-        screen::tell(&never_labels(args.target_error));
+        screen::tell(&never_labels(args.target.error));
     }
     trade_off(&answers, data.labels.len(), page).map_err(sentence)?;
 
@@ -274,13 +265,16 @@ fn train(
         quality,
     };
     let bundle = write::bundle(parts, embedder.info().clone(), info, &weights, &features, data);
-    match embedder.info() {
-        EmbedderInfo::Table(_) => {
-            groups::with_groups(bundle, groups::number(data.rows.len())).map_err(sentence)
-        }
+    if let EmbedderInfo::Onnx(_) = embedder.info() {
         // Its distances are another scale's than the table's, for which groups were measured.
-        EmbedderInfo::Onnx(_) => Ok(bundle),
+        return Ok(bundle);
     }
+    let Some(names) = names else {
+        return groups::find(bundle, data.rows.len()).map_err(sentence);
+    };
+    let folds = folds(data, by);
+    groups::Lesson { data, embedder, held_out: &first, temperature, folds: &folds }
+        .learn(bundle, &names, page)
 }
 
 /// How `thresholds` were chosen, for the manifest and the report.
@@ -319,6 +313,15 @@ fn ways(data: &Labelled) -> (By, &'static [By]) {
     }
 }
 
+/// The fold of each row.
+fn folds(data: &Labelled, by: By) -> Vec<usize> {
+    let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
+    match by {
+        By::Source => folds::by_group(&data.row_sources(), FOLDS),
+        By::Template => folds::by_template(&targets, data.labels.len(), FOLDS),
+    }
+}
+
 fn hold_out(
     embedder: &Embedder,
     features: &Features,
@@ -328,10 +331,7 @@ fn hold_out(
     c: f64,
 ) -> Result<Vec<HeldOut>, Failure> {
     let labels = data.labels.len();
-    let folds = match by {
-        By::Source => folds::by_group(&data.groups(), FOLDS),
-        By::Template => folds::by_template(targets, labels, FOLDS),
-    };
+    let folds = folds(data, by);
     let task = Task { features, targets, labels, embedder: Some(embedder), c };
     task.out_of_fold(&folds, |_| true).map_err(sentence)
 }

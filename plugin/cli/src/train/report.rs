@@ -15,15 +15,7 @@ const CONFLICTS_SHOWN: usize = 10;
 
 /// What was read.
 pub(crate) fn data(data: &Labelled) -> Result<String, fmt::Error> {
-    let mut out = String::new();
-    writeln!(
-        out,
-        "{} messages, {} templates, {} sources, {} labels",
-        data.messages,
-        data.rows.len(),
-        data.sources.len(),
-        data.labels.len()
-    )?;
+    let mut out = data.counts() + "\n";
     if !data.conflicts.is_empty() {
         writeln!(
             out,

@@ -93,11 +93,13 @@ fn example_embeddings(features: &Features) -> Vec<u8> {
     scales.flat_map(f32::to_le_bytes).chain(levels).collect()
 }
 
-/// XXH3-128 over template, label and source of every row, each ended by a line end.
+/// XXH3-128 over template, label, source and group (empty if none) of every row, each ended by a
+/// line end.
 pub(crate) fn data_digest(data: &Labelled) -> String {
     let mut text = String::new();
     for row in &data.rows {
-        for part in [&row.template, &data.labels[row.label], &data.sources[row.source]] {
+        let group = row.group.as_deref().unwrap_or_default();
+        for part in [&row.template, &data.labels[row.label], &data.sources[row.source], group] {
             text.push_str(part);
             text.push('\n');
         }
@@ -124,6 +126,7 @@ mod tests {
             source_column: "source".to_owned(),
             message_column: "log_message".to_owned(),
             label_column: "target_label".to_owned(),
+            group_column: "group".to_owned(),
         };
         let data = Labelled::read(&files, &columns).unwrap();
         let model = Model::builtin().unwrap();

@@ -1,6 +1,6 @@
 //! Configs and rules that are wrong: where, what, and what to do. Nothing is labelled.
 
-use crate::place::{Place, Ran};
+use crate::place::{Place, Ran, refused};
 
 /// What `classify` says to this config.
 fn with_config(config: impl AsRef<[u8]>) -> Ran {
@@ -18,11 +18,6 @@ fn with_rules(rules: impl AsRef<[u8]>) -> Ran {
 
 fn rule(id: &str, pattern: &str, label: &str) -> String {
     format!("[[rule]]\nid = '{id}'\npattern = '{pattern}'\nlabel = '{label}'\n")
-}
-
-#[track_caller]
-fn refused(ran: Ran, words: &[&str]) {
-    ran.ends(2).gives_nothing().says(words);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::place::{Place, Ran};
+use crate::place::{Place, Ran, refused};
 
 /// A copy of the default bundle in `bundle/`, and a config that uses it.
 fn with_bundle() -> Place {
@@ -26,11 +26,6 @@ fn damaged(part: &str, damage: impl Fn(&mut Vec<u8>)) -> Ran {
     damage(&mut bytes);
     fs::write(&path, bytes).expect("written");
     place.classify(&["a.log"])
-}
-
-#[track_caller]
-fn refused(ran: Ran, words: &[&str]) {
-    ran.ends(2).gives_nothing().says(words);
 }
 
 #[test]

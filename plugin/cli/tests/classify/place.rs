@@ -164,6 +164,12 @@ impl Ran {
     }
 }
 
+/// The run did not start, and says why.
+#[track_caller]
+pub(crate) fn refused(ran: Ran, words: &[&str]) {
+    ran.ends(2).gives_nothing().says(words);
+}
+
 /// A column of CSV, read by another reader than the command's.
 #[track_caller]
 pub(crate) fn column(csv: &[u8], delimiter: u8, name: &str) -> Vec<String> {

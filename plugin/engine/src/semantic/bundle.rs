@@ -8,8 +8,8 @@
 //! | `head.bin` | labels × f32 bias, 256 × labels × f32 weights |
 //! | `lexicon.bin` | tokens × f32 values, labels × f32 scales, tokens × labels × i8 weights |
 //! | `fragments.bin` | 32,768 × f32 values, labels × f32 scales, 32,768 × labels × i8 weights |
-//! | `groups.bin` | groups × f32 scales, groups × (256 + labels) × i8 centroids; absent without groups |
-//! | `groups.txt` | the title of each group, one per line: its most central template |
+//! | `groups.bin` | groups × f32 scales, groups × f32 offsets, groups × (256 + labels) × i8 centroids; absent without groups |
+//! | `groups.txt` | a line for each group: its name, a tab, and its title, its most central template |
 //! | `examples.jsonl` | the labelled templates it was trained on, `{"template","label"}` per line |
 //! | `examples.bin` | examples × f32 scales, examples × width × i8: their embeddings; beside a transformer alone |
 //!

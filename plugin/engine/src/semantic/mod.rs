@@ -38,6 +38,7 @@ pub use encoder::{EncodeError, Encoder, OnnxInfo, Pooling};
 pub use examples::{Example, ExampleIndex, Neighbour};
 pub use explain::{Explanation, TokenShare};
 pub use fragments::FRAGMENTS;
+pub use groups::point as group_point;
 pub use lexicon::Terms;
 pub use model::{Embedder, Model, Prediction, Scratch, builtin_parts};
-pub use trust::shrink;
+pub use trust::{shrink, unreadable};

@@ -15,7 +15,7 @@ use super::fragments::{FRAGMENTS, fragments};
 use super::groups::{self, Groups};
 use super::head::Head;
 use super::lexicon::{Lexicon, Terms};
-use super::trust::shrink;
+use super::trust::{shrink, unreadable};
 use super::wordpiece::WordPiece;
 
 /// Working space, to be kept and passed in again; holds nothing that outlives a call.
@@ -23,6 +23,7 @@ use super::wordpiece::WordPiece;
 pub struct Scratch {
     pub(super) normal: String,
     pub(super) ids: Vec<u32>,
+    unreadable: usize,
     pub(super) embedding: Vec<f32>,
     pub(super) words: Terms,
     pub(super) fragments: Terms,
@@ -177,6 +178,7 @@ impl Embedder {
     /// Fills in ids and embedding; returns the factor of [`Table::embed`], of a transformer 0.
     pub(super) fn fill(&self, text: &str, scratch: &mut Scratch) -> Result<f32, EncodeError> {
         self.tokens(text, scratch);
+        scratch.unreadable = unreadable(text);
         scratch.embedding.resize(self.info.width(), 0.0);
         match &self.source {
             Source::Table(table) => Ok(table.embed(&scratch.ids, &mut scratch.embedding)),
@@ -278,12 +280,9 @@ impl Model {
         }
         let (centroids, titles) =
             (bundle.sized(GROUPS, Groups::size(groups, labels))?, bundle.text(GROUP_TITLES)?);
-        let found = titles.lines().count();
-        if found != groups {
-            let reason = format!("has {found} lines, expected {groups}");
-            return Err(BundleError::malformed(GROUP_TITLES, reason));
-        }
-        Groups::parse(centroids, groups, labels, titles)
+        let names = Groups::names(&titles, groups)
+            .map_err(|reason| BundleError::malformed(GROUP_TITLES, reason))?;
+        Groups::parse(centroids, groups, labels, names, titles)
             .map(Some)
             .map_err(|reason| BundleError::malformed(GROUPS, reason))
     }
@@ -356,7 +355,8 @@ impl Model {
         self.info.groups
     }
 
-    /// The name of a group in events, such as `g042`: the same as long as the bundle is.
+    /// The name of a group in events, such as `connection-refused`, or `g042` where training found the
+    /// groups by itself: the same as long as the bundle is.
     pub fn group_name(&self, group: u16) -> Option<&str> {
         self.groups.as_ref()?.name(group)
     }
@@ -370,7 +370,8 @@ impl Model {
     /// From logits to calibrated probabilities.
     pub(super) fn probabilities(&self, scratch: &mut Scratch) {
         self.head.probabilities(&scratch.logits, &mut scratch.probabilities);
-        let trust = self.embedder.trust(&scratch.ids, |id| self.lexicon.knows(id));
+        let trust =
+            self.embedder.trust(&scratch.ids, scratch.unreadable, |id| self.lexicon.knows(id));
         shrink(&mut scratch.probabilities, trust);
     }
 

@@ -34,7 +34,7 @@ impl Scan<'_> {
         }
         if next > end {
             return self
-                .next_word(end)
+                .next_word_alone(end)
                 .is_some_and(|(from, to)| words::follows_a_name(part(self.o.text, from, to)));
         }
         matches!(at(self.o.text, end), b',' | b';' | b'.' | b'\'' | b'"')

@@ -489,7 +489,7 @@ impl Scan<'_> {
     /// `0 errors`, `0 failed`.
     #[inline(never)]
     fn failures_follow(&self, end: usize) -> bool {
-        self.next_word(end)
+        self.next_word_alone(end)
             .is_some_and(|(from, to)| words::counts_failures(part(self.o.text, from, to)))
     }
 
@@ -529,13 +529,20 @@ impl Scan<'_> {
             // A mask may stand for digits.
             Class::Digit | Class::OpenAngle => false,
             Class::Joint => !in_word(at(self.o.text, to + 1)),
-            Class::Slash => {
-                let next = at(self.o.text, to + 1);
-                !in_word(next) && class(next) != Class::OpenAngle
-            }
-            _ => at(self.o.text, to) != b'@',
+            _ => true,
         };
         (gap > 0 && to > from && alone).then_some((from, to))
+    }
+
+    /// The same, unless it begins a path or an address: a template has a mask in its place.
+    pub(super) fn next_word_alone(&self, end: usize) -> Option<(usize, usize)> {
+        self.next_word(end).filter(|&(_, to)| {
+            let next = at(self.o.text, to + 1);
+            match class(at(self.o.text, to)) {
+                Class::Slash => !in_word(next) && class(next) != Class::OpenAngle,
+                _ => at(self.o.text, to) != b'@',
+            }
+        })
     }
 
     /// A list of words in brackets is one value; its length must not matter. White space behind

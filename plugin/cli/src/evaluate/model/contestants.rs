@@ -108,7 +108,7 @@ impl<'a> Contest<'a> {
 /// Embeddings alone, without words.
 fn dense(embeddings: Vec<Vec<f64>>) -> Features {
     let width = embeddings.first().map_or(0, Vec::len);
-    let sample = |embedding| Sample { ids: Vec::new(), embedding, terms: Vec::new() };
+    let sample = |embedding| Sample { embedding, ..Sample::default() };
     let samples = embeddings.into_iter().map(sample).collect();
     Features::plain(samples, width, 0)
 }

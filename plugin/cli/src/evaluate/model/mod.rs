@@ -30,9 +30,9 @@ use logtriage_engine::semantic::{Embedder, Encoder};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
-use crate::screen;
-use crate::train;
+use crate::train::guarantee::Target;
 use crate::transformer::EmbedderArgs;
+use crate::{screen, setup, train};
 use contestants::Contest;
 use report::Report;
 use trial::{Split, Trial};
@@ -69,9 +69,8 @@ pub(super) struct Args {
     /// Inverse strength of regularisation, as `train` prints it; the default is the built-in model's
     #[arg(long, default_value_t = 6.0, value_name = "C")]
     c: f64,
-    /// Highest share of wrong answers that thresholds are chosen for, above 0, below 1
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
-    target_error: f64,
+    #[command(flatten)]
+    target: Target,
     /// Table or bundle whose embedding is used [default: the built-in model's]
     #[arg(long, value_name = "DIR")]
     table: Option<PathBuf>,
@@ -89,7 +88,7 @@ pub(super) struct Args {
 /// # Errors
 /// If options, data, table or teacher cannot be used, or the report cannot be written.
 pub(super) fn run(args: &Args) -> Result<Ended, Failure> {
-    train::check_target(args.target_error)?;
+    args.target.check()?;
     train::check_c(args.c)?;
     if !(2..=1000).contains(&args.folds) {
         return Err(Failure::other(format!("--folds is {}, expected 2 to 1000", args.folds)));
@@ -118,7 +117,7 @@ fn evaluate(args: &Args, data: &Labelled) -> Result<Report, Failure> {
     tables::data(&mut report, data, &contest);
     let mut trials: Vec<Trial> = Vec::new();
     for split in &splits {
-        let trial = Trial::run(&contest, data, split, trials.first(), args.target_error, &bar)?;
+        let trial = Trial::run(&contest, data, split, trials.first(), args.target.error, &bar)?;
         tables::trial(&mut report, data, split, &trial)?;
         if split.is_by_template() {
             suspects::report(&mut report, data, trial.ours());
@@ -137,7 +136,7 @@ fn evaluate(args: &Args, data: &Labelled) -> Result<Report, Failure> {
 }
 
 fn embedder(args: &Args) -> Result<Embedder, Failure> {
-    let parts = train::base(args.table.as_deref())?;
+    let parts = setup::bundle(args.table.as_deref())?;
     let encoder = args.embedder.open()?.map(|transformer| transformer as Arc<dyn Encoder>);
     Ok(train::embedder(parts, encoder)?.0)
 }

@@ -23,13 +23,7 @@ const STEPS: usize = 10;
 
 /// What was read, and who is not measured.
 pub(super) fn data(report: &mut Report, data: &Labelled, contest: &Contest<'_>) {
-    report.text(format!(
-        "{} messages, {} templates, {} sources, {} labels",
-        data.messages,
-        data.rows.len(),
-        data.sources.len(),
-        data.labels.len()
-    ));
+    report.text(data.counts());
     if !data.conflicts.is_empty() {
         report.text(format!(
             "{} templates have more than one label; the most frequent one counts",

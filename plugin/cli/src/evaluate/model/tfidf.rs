@@ -18,11 +18,8 @@ pub(super) fn features(rows: &[Row]) -> Features {
     let number = |word: &String| numbers.get(word).copied().unwrap_or_default();
     let ids: Vec<Vec<u32>> = texts.iter().map(|words| words.iter().map(number).collect()).collect();
     let values = document_values(&ids, numbers.len());
-    let samples = ids.iter().map(|ids| Sample {
-        ids: Vec::new(),
-        embedding: Vec::new(),
-        terms: weighted(ids, &values),
-    });
+    let samples =
+        ids.iter().map(|ids| Sample { terms: weighted(ids, &values), ..Sample::default() });
     let samples = samples.collect();
     Features::plain(samples, 0, numbers.len())
 }
@@ -49,7 +46,7 @@ mod tests {
 
     fn row(template: &str) -> Row {
         let template = template.to_owned();
-        Row { message: template.clone(), template, label: 0, source: 0, place: None }
+        Row { message: template.clone(), template, label: 0, source: 0, group: None, place: None }
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Split {
         if data.sources.len() < 2 {
             return vec![by_template];
         }
-        let units = data.groups();
+        let units = data.row_sources();
         let folds = folds::by_group(&units, folds.min(data.sources.len()));
         vec![Self { by: By::Source, folds, units }, by_template]
     }
