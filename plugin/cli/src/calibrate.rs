@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use logtriage_engine::semantic::{BundleParts, Scratch, seal};
+use logtriage_engine::semantic::{BundleParts, EncodeError, Scratch, seal};
 use logtriage_engine::{Model, Threshold};
 
 use crate::failure::{Ended, Failure};
@@ -12,6 +12,7 @@ use crate::labelled::{Columns, Labelled};
 use crate::train::calibrate::Answer;
 use crate::train::guarantee::{self, Target};
 use crate::train::{calibration, never_labels, report, sentence};
+use crate::transformer::TransformerArgs;
 use crate::{screen, setup};
 
 /// Choose a model's thresholds anew, on labelled messages of your own
@@ -41,6 +42,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
+    transformer: TransformerArgs,
+    #[command(flatten)]
     columns: Columns,
 }
 
@@ -52,7 +55,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     args.target.check()?;
     let parts = setup::bundle(args.model.as_deref())?;
-    let model = Model::load(parts.clone()).map_err(sentence)?;
+    let directory = args.model.as_deref().unwrap_or(Path::new(""));
+    let model = match args.transformer.files().open(directory, &parts)? {
+        Some(encoder) => Model::load_with(parts.clone(), encoder),
+        None => Model::load(parts.clone()),
+    };
+    let model = model.map_err(sentence)?;
     let mut data = Labelled::read(&args.files, &args.columns).map_err(sentence)?;
     check_labels(&data, &model)?;
     let mut page = report::data(&data).map_err(sentence)?;
@@ -88,16 +96,16 @@ fn leave_out_known(data: &mut Labelled, model: &Model) -> usize {
 }
 
 /// What the model says of each template.
-fn answers(model: &Model, data: &Labelled) -> Vec<Answer> {
+fn answers(model: &Model, data: &Labelled) -> Result<Vec<Answer>, EncodeError> {
     let mut scratch = Scratch::default();
     let answer = |row: &crate::labelled::Row| {
-        let prediction = model.predict(&row.template, &mut scratch);
+        let prediction = model.predict(&row.template, &mut scratch)?;
         let name = &data.labels[row.label];
-        Answer {
+        Ok(Answer {
             truth: model.labels().iter().position(|label| label == name).unwrap_or(usize::MAX),
             said: usize::from(prediction.label),
             confidence: prediction.confidence,
-        }
+        })
     };
     data.rows.iter().map(answer).collect()
 }
@@ -111,7 +119,7 @@ fn calibrated(
     page: &mut String,
 ) -> Result<BundleParts, Failure> {
     let mut info = model.info().clone();
-    let answers = answers(model, data);
+    let answers = answers(model, data).map_err(sentence)?;
     info.thresholds = guarantee::thresholds(&answers, info.labels.len(), args.target.error);
     let found = calibration("calibrate", data, &answers, &info.thresholds, args.target.error);
     page.push_str(&report::promise(&info.labels, &info.thresholds, &found).map_err(sentence)?);

@@ -81,7 +81,10 @@ fn verdict(outcome: &Outcome<'_>, page: &mut Page) {
 fn opinion(setup: &Setup, template: &str, top: usize, page: &mut Page) {
     let model = setup.model();
     group(model, template, page);
-    let explanation = model.explain(template);
+    let explanation = match model.explain(template) {
+        Ok(explanation) => explanation,
+        Err(failure) => return page.line("semantic", &failure.to_string()),
+    };
     page.head("labels of the semantic tier", "probability  threshold");
     for (place, (label, probability)) in explanation.labels.iter().take(top).enumerate() {
         let label = usize::from(*label);
@@ -91,6 +94,9 @@ fn opinion(setup: &Setup, template: &str, top: usize, page: &mut Page) {
         page.text(&format!("{mark} {name:<26} {probability:>11.4}  {threshold:>9}"));
     }
     page.head("tokens that weighed most for the best label", "share of the logit");
+    if let Some(whole) = explanation.whole {
+        page.text(&format!("  {:<26} {whole:>+11.4}", "(the transformer)"));
+    }
     for token in explanation.tokens.iter().take(top) {
         page.text(&format!("  {:<26} {:>+11.4}", screen::one_line(&token.token, 26), token.share));
     }
@@ -99,9 +105,8 @@ fn opinion(setup: &Setup, template: &str, top: usize, page: &mut Page) {
 
 /// The group by its name, and the template that stands for it.
 fn group(model: &Model, template: &str, page: &mut Page) {
-    let Some(group) = model.predict_with_group(template, &mut Scratch::default()).group else {
-        return;
-    };
+    let said = model.predict_with_group(template, &mut Scratch::default());
+    let Some(group) = said.ok().and_then(|said| said.group) else { return };
     let name = model.group_name(group).unwrap_or_default();
     page.line("group", &format!("{name}, as: {}", model.group_title(group)));
 }

@@ -18,6 +18,7 @@ mod serve_vector;
 mod setup;
 mod suggest_rules;
 mod train;
+mod transformer;
 
 use std::process::ExitCode;
 

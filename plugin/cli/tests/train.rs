@@ -72,7 +72,7 @@ fn a_csv_becomes_a_bundle_the_same_every_time() {
 
     let model = loaded(&bundle);
     let mut scratch = logtriage_engine::semantic::Scratch::default();
-    let prediction = model.predict("printer failed badly", &mut scratch);
+    let prediction = model.predict("printer failed badly", &mut scratch).unwrap();
     assert_eq!(model.labels()[usize::from(prediction.label)], "Error");
     assert_eq!(model.info().training.templates, 128);
     assert_eq!(model.groups(), 6);
@@ -113,7 +113,7 @@ fn groups_are_learnt_by_their_names_and_stay_when_verdicts_are_learnt() {
         let model = loaded(bundle);
         let mut scratch = logtriage_engine::semantic::Scratch::default();
         let mut name = |template: &str| {
-            let group = model.predict_with_group(template, &mut scratch).group.unwrap();
+            let group = model.predict_with_group(template, &mut scratch).unwrap().group.unwrap();
             (model.group_name(group).unwrap().to_owned(), model.group_title(group).to_owned())
         };
         ["printer failed badly", "printer started well"].map(&mut name)

@@ -43,9 +43,11 @@ impl Cache {
         Some(entry.prediction)
     }
 
-    pub(crate) fn put(&mut self, seen: &Seen, prediction: Prediction) {
+    /// Keeps what the model said, and gives it back.
+    pub(crate) fn put(&mut self, seen: &Seen, prediction: Prediction) -> Prediction {
         let (template, redacted) = (seen.template.clone(), seen.redacted().clone());
         self.entries.put(seen.id, Entry { template, redacted, prediction });
+        prediction
     }
 
     pub(crate) fn len(&self) -> usize {

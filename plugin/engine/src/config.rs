@@ -8,6 +8,9 @@
 //! rules        = "rules.toml"
 //! cache_size   = 16384
 //!
+//! [semantic]                        # for a model that was trained with a transformer
+//! embedder = "onnx"
+//!
 //! [thresholds]
 //! "Security Alert" = 0.9
 //! "User Action" = "never"
@@ -16,6 +19,7 @@
 //! Every key is optional; an unknown key is an error.
 
 mod reasoning;
+mod semantic;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,6 +28,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use self::reasoning::{Limits, Price, Reasoning, Share, Timeouts};
+use self::semantic::RawSemantic;
+pub use self::semantic::{MAX_THREADS, Onnx};
 use crate::labels::Labels;
 use crate::location::{TextError, utf8};
 use crate::record::{Keys, MAX_NAMES};
@@ -55,6 +61,8 @@ pub struct Config {
     pub rules: Vec<RuleSource>,
     /// Where the model comes from.
     pub model: ModelSource,
+    /// The transformer that the model was trained with, if it was.
+    pub onnx: Option<Onnx>,
     /// Templates held by the cache: 1 to 1,048,576, default 16,384. A template costs about 0.4 KiB
     /// (at most 1.4 KiB), so the default costs about 7 MiB (at most 23 MiB).
     pub cache_size: usize,
@@ -152,6 +160,7 @@ impl Default for Config {
             fields: Vec::new(),
             rules: vec![RuleSource::Builtin],
             model: ModelSource::Builtin,
+            onnx: None,
             cache_size: 16_384,
             max_new_templates_per_second: None,
             reasoning: None,
@@ -211,8 +220,9 @@ impl Config {
         }
         let (file, line, column) =
             self.fields_place.clone().unwrap_or_else(|| ("fields".to_owned(), 1, 1));
-        let message = "fields names \"group\", but the model has no groups; train it again with \
-                       this version, or leave \"group\" out"
+        let message = "fields names \"group\", but the model has no groups, as none has that was \
+                       trained with a transformer; train it again with this version, or leave \
+                       \"group\" out"
             .to_owned();
         Err(TextError { file, line, column, message })
     }
@@ -230,6 +240,7 @@ struct RawConfig {
     model: Option<Spanned<String>>,
     cache_size: Option<Spanned<usize>>,
     max_new_templates_per_second: Option<u32>,
+    semantic: Option<RawSemantic>,
     thresholds: BTreeMap<Spanned<String>, Spanned<RawThreshold>>,
     reasoning: Option<Reasoning>,
 }
@@ -281,6 +292,7 @@ impl Reader<'_> {
             );
             return Err(self.error(keys_span, message));
         }
+        let model = self.model(raw.model)?;
         Ok(Config {
             message_keys,
             source_keys,
@@ -289,7 +301,8 @@ impl Reader<'_> {
             fields_place: raw.fields.as_ref().map(|fields| self.place(fields.span())),
             fields: self.fields(raw.fields)?,
             rules: self.rules(raw.rules)?,
-            model: self.model(raw.model)?,
+            onnx: self.onnx(raw.semantic, &model)?,
+            model,
             cache_size: self.cache_size(raw.cache_size)?,
             max_new_templates_per_second: raw.max_new_templates_per_second,
             reasoning: raw.reasoning,

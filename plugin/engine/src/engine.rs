@@ -11,7 +11,7 @@ use crate::outcome::{Outcome, Tier};
 use crate::pending::{Pending, PendingQueue, Unknown};
 use crate::record::{Keys, NotARecord, Record};
 use crate::rules::{RuleScratch, Rules};
-use crate::semantic::{Confidence, Model, Prediction, Scratch, Threshold};
+use crate::semantic::{Confidence, EncodeError, Model, Prediction, Scratch, Threshold};
 use crate::shapes::{Holds, Seen, Shapes};
 use crate::stats::Stats;
 use crate::template::Masker;
@@ -67,6 +67,7 @@ pub struct Engine {
     group: Option<u16>,
     object: Vec<u8>,
     stats: Stats,
+    failure: Option<EncodeError>,
 }
 
 /// Config, rules and model, checked against each other. Immutable: engines on several threads share
@@ -165,6 +166,7 @@ impl Engine {
             group: None,
             object: Vec::new(),
             stats: Stats { labels: vec![0; setup.labels.len()], ..Stats::default() },
+            failure: None,
             setup,
         }
     }
@@ -290,6 +292,12 @@ impl Engine {
         }
     }
 
+    /// Takes the first failure of the transformer since the last call, for people to be told;
+    /// [`Stats::encoder_failures`] has how many there were.
+    pub fn take_failure(&mut self) -> Option<EncodeError> {
+        self.failure.take()
+    }
+
     /// Counts since the engine was made.
     pub fn stats(&self) -> Stats {
         Stats {
@@ -361,7 +369,9 @@ impl Engine {
             return Decided::of(Tier::Rule, rule.label, Confidence::ONE).by_rule(rule.place);
         }
         // First, because the cache knows by which name the others know the template.
-        let prediction = if seen.template.is_empty() { None } else { self.predict(seen, now) };
+        let opinion =
+            if seen.template.is_empty() { Opinion::NotAsked } else { self.predict(seen, now) };
+        let prediction = opinion.prediction();
         if let Some(verdict) = self.persons.of(seen) {
             self.candidates.clear();
             return Decided::of(Tier::Reviewed, verdict.label, Confidence::ONE);
@@ -373,7 +383,7 @@ impl Engine {
         if let Some(verdict) = self.machines.of(seen) {
             return Decided::of(Tier::Reasoning, verdict.label, confidence);
         }
-        let pending = prediction.is_some() && self.queue(seen, event, now);
+        let pending = opinion != Opinion::NotAsked && self.queue(seen, event, now);
         Decided { tier: Tier::None, label: None, confidence, rule: None, pending }
     }
 
@@ -390,8 +400,8 @@ impl Engine {
         self.pending.note(&unknown, now)
     }
 
-    /// What the model says of the template; `None` beyond the limit on new templates.
-    fn predict(&mut self, seen: &Seen, now: u64) -> Option<Prediction> {
+    /// What the model says of the template; it is not asked beyond the limit on new templates.
+    fn predict(&mut self, seen: &Seen, now: u64) -> Opinion {
         let prediction = match self.cache.get(seen) {
             Some(prediction) => {
                 self.stats.cache_hits += 1;
@@ -403,7 +413,7 @@ impl Engine {
                 && !self.new_templates.admits(self.setup.max_new, now) =>
             {
                 self.stats.shed += 1;
-                return None;
+                return Opinion::NotAsked;
             }
             None => {
                 self.stats.cache_misses += 1;
@@ -413,14 +423,20 @@ impl Engine {
                 } else {
                     model.predict(&seen.template, scratch)
                 };
-                self.cache.put(seen, prediction);
-                prediction
+                match prediction {
+                    Ok(prediction) => self.cache.put(seen, prediction),
+                    Err(failure) => {
+                        self.stats.encoder_failures += 1;
+                        self.failure.get_or_insert(failure);
+                        return Opinion::Failed;
+                    }
+                }
             }
         };
         let candidates = prediction.candidates.iter().filter(|(_, c)| *c > Confidence::ZERO);
         self.candidates.extend(candidates.map(|(label, c)| (LabelId(*label), *c)));
         self.group = prediction.group;
-        Some(prediction)
+        Opinion::Said(prediction)
     }
 
     fn outcome(&self, decided: Option<&Decided>) -> Outcome<'_> {
@@ -445,6 +461,24 @@ impl Engine {
             pending: decided.pending,
             candidates: &self.candidates,
             group: self.group.and_then(|group| self.setup.model.group_name(group)),
+        }
+    }
+}
+
+/// What the semantic tier says of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opinion {
+    Said(Prediction),
+    /// Its transformer failed: the template is as unknown as one that it is not sure of.
+    Failed,
+    NotAsked,
+}
+
+impl Opinion {
+    fn prediction(self) -> Option<Prediction> {
+        match self {
+            Self::Said(prediction) => Some(prediction),
+            Self::Failed | Self::NotAsked => None,
         }
     }
 }

@@ -50,8 +50,8 @@ mod template;
 mod verdicts;
 
 pub use config::{
-    Config, DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS, Field, Limits, MAX_CACHE_SIZE, ModelSource,
-    OnExisting, Price, Reasoning, RuleSource, Share, Timeouts,
+    Config, DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS, Field, Limits, MAX_CACHE_SIZE, MAX_THREADS,
+    ModelSource, OnExisting, Onnx, Price, Reasoning, RuleSource, Share, Timeouts,
 };
 pub use engine::{Annotated, Engine, Event, Setup};
 pub use labels::{DEFAULT_LABELS, LabelId, Labels, UNCLASSIFIED};

@@ -31,6 +31,9 @@ pub struct Stats {
     pub pending: u64,
     /// Events whose template found the pending queue full.
     pub pending_let_go: u64,
+    /// Events on which the transformer failed: they passed without the semantic tier. A model of a
+    /// table has none.
+    pub encoder_failures: u64,
 }
 
 impl Stats {
@@ -70,6 +73,7 @@ impl Stats {
         self.malformed += other.malformed;
         self.cache_hits += other.cache_hits;
         self.cache_misses += other.cache_misses;
+        self.encoder_failures += other.encoder_failures;
         self.cached += other.cached;
         self.shed += other.shed;
         self.pending += other.pending;

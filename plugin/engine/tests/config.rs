@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use logtriage_engine::{
     Confidence, Config, DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS, Field, Labels, Limits,
-    MAX_CACHE_SIZE, Model, ModelSource, OnExisting, Price, Reasoning, RuleSource, Rules, Setup,
-    Share, TextError, Threshold, Timeouts,
+    MAX_CACHE_SIZE, Model, ModelSource, OnExisting, Onnx, Price, Reasoning, RuleSource, Rules,
+    Setup, Share, TextError, Threshold, Timeouts,
 };
 use proptest::prelude::*;
 
@@ -142,6 +142,24 @@ state_dir = "kept"
 }
 
 #[test]
+fn every_key_of_the_semantic_tier_is_read() {
+    for none in ["", "[semantic]", "[semantic]\nembedder = \"static\""] {
+        assert_eq!(parse(none).onnx, None);
+    }
+    let least = Onnx { model: None, tokenizer: None, runtime: None, threads: 1 };
+    let text = "model = \"bundle\"\n[semantic]\nembedder = \"onnx\"";
+    assert_eq!(parse(text).onnx, Some(least));
+    let all = Onnx {
+        model: Some("m.onnx".to_owned()),
+        tokenizer: Some("t.json".to_owned()),
+        runtime: Some("libonnxruntime.so".to_owned()),
+        threads: 4,
+    };
+    let keys = "onnx = \"m.onnx\"\ntokenizer = \"t.json\"\nruntime = \"libonnxruntime.so\"";
+    assert_eq!(parse(&format!("{text}\n{keys}\nthreads = 4")).onnx, Some(all));
+}
+
+#[test]
 fn field_names_are_those_of_the_config() {
     for (name, field) in Field::ALL {
         assert_eq!(field.name(), name);
@@ -192,6 +210,18 @@ fn every_error_says_where_and_what() {
         ("rules = \"\"", 1, 9, "rules holds an empty file name"),
         ("model = \"\"", 1, 9, "model is an empty directory name"),
         ("model = 1", 1, 9, "expected a string"),
+        ("\n[semantic]\nembedder = \"bert\"", 3, 12, "expected `static` or `onnx`"),
+        ("[semantic]\nmodel = \"m\"", 2, 1, "unknown field `model`"),
+        ("[semantic]\nembedder = \"onnx\"", 2, 12, "takes a model of its own: write model = "),
+        ("[semantic]\nonnx = \"m.onnx\"", 2, 8, "onnx is for embedder = \"onnx\" alone"),
+        ("[semantic]\nthreads = 2", 2, 11, "threads is for embedder = \"onnx\" alone"),
+        ("[semantic]\nruntime = \"\"", 2, 11, "runtime is an empty file name"),
+        (
+            "model = \"m\"\n[semantic]\nembedder = \"onnx\"\nthreads = 65",
+            4,
+            11,
+            "threads is 65; it takes 1 to 64",
+        ),
         ("cache_size = 0", 1, 14, "cache_size is 0; it takes 1 to 1048576"),
         ("cache_size = 1048577", 1, 14, "cache_size is 1048577; it takes 1 to 1048576"),
         ("cache_size = -1", 1, 14, "invalid value"),

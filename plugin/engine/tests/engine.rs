@@ -98,7 +98,11 @@ fn every_template_has_a_group_where_the_config_asks() {
     for (message, tier) in
         [("disk full", Tier::Rule), ("ada knows", Tier::Reviewed), ("started", Tier::Semantic)]
     {
-        let group = model.predict_with_group(message, &mut scratch).group.expect("a group");
+        let group = model
+            .predict_with_group(message, &mut scratch)
+            .expect("a table")
+            .group
+            .expect("a group");
         // New, from the cache, and as the shape is known.
         for _ in 0..4 {
             let outcome = label(&mut engine, message);
@@ -135,7 +139,7 @@ fn a_group_needs_a_model_with_groups() {
     let manifest = Manifest::parse(&parts[MANIFEST]).expect("a manifest");
     let mut info = manifest.classifier.expect("a classifier");
     info.groups = 0;
-    parts = seal(manifest.table, Some(info), parts);
+    parts = seal(manifest.embedder, Some(info), parts);
     let model = Arc::new(Model::load(parts).expect("a model"));
     let rules = || Rules::parse(&[], &Labels::default()).expect("no rules");
     let error = Setup::new(&config("cache_size = 9\nfields = [\"group\"]"), rules(), model.clone());

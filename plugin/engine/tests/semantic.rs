@@ -76,7 +76,7 @@ fn embeddings_agree_with_a_reference_in_f64() {
     let mut scratch = Scratch::default();
     for Golden { text, ids } in golden() {
         let expected = reference(table, &ids);
-        for (got, expected) in model.embed(&text, &mut scratch).iter().zip(expected) {
+        for (got, expected) in model.embed(&text, &mut scratch).unwrap().iter().zip(expected) {
             assert!((f64::from(*got) - expected).abs() < 1e-5, "{text:?}");
         }
     }
@@ -86,8 +86,8 @@ fn embeddings_agree_with_a_reference_in_f64() {
 fn an_empty_text_is_the_zero_vector_and_still_gets_an_answer() {
     let model = model();
     let mut scratch = Scratch::default();
-    assert!(model.embed("", &mut scratch).iter().all(|x| *x == 0.0));
-    let prediction = model.predict("", &mut scratch);
+    assert!(model.embed("", &mut scratch).unwrap().iter().all(|x| *x == 0.0));
+    let prediction = model.predict("", &mut scratch).unwrap();
     assert!(usize::from(prediction.label) < model.labels().len());
 }
 
@@ -101,7 +101,7 @@ fn predictions_make_sense() {
         ("\"GET <path> HTTP/1.1\" <2xx> <num>", "HTTP Status"),
         ("option <*> is deprecated and will be removed in version <num>", "Deprecation Warning"),
     ] {
-        let prediction = model.predict(template, &mut scratch);
+        let prediction = model.predict(template, &mut scratch).unwrap();
         assert_eq!(model.labels()[usize::from(prediction.label)], label, "{template}");
         assert_eq!(prediction.candidates[0], (prediction.label, prediction.confidence));
         assert!(prediction.candidates.is_sorted_by(|a, b| a.1 >= b.1));
@@ -116,7 +116,7 @@ fn a_text_in_words_that_training_never_had_gets_no_confident_answer() {
         "Ошибка подключения к базе данных: время ожидания истекло",
         "<time> zqxvw jkqzz vvxqj qqzzk wxvjq [zzqqj] (xxkqv=<*>)",
     ] {
-        let prediction = model.predict(text, &mut scratch);
+        let prediction = model.predict(text, &mut scratch).unwrap();
         assert!(prediction.confidence.probability() < 0.5, "{text}: {prediction:?}");
     }
 }
@@ -134,7 +134,7 @@ fn random_bytes_get_no_confident_answer() {
     };
     let sure = (0..1000).filter(|_| {
         let line: Vec<u8> = (0..200).map(|_| byte()).collect();
-        let said = model.predict(masker.mask(&line), &mut scratch);
+        let said = model.predict(masker.mask(&line), &mut scratch).unwrap();
         model.thresholds()[usize::from(said.label)].admits(said.confidence)
     });
     let sure = sure.count();
@@ -145,14 +145,14 @@ fn random_bytes_get_no_confident_answer() {
 fn an_explanation_adds_up_to_the_logit() {
     let model = model();
     let template = "error: disk <path> is full, no space left on device; disk <path> full";
-    let explanation = model.explain(template);
+    let explanation = model.explain(template).unwrap();
     let total: f64 = explanation.tokens.iter().map(|token| token.share).sum();
     assert!((total + explanation.bias - explanation.logit).abs() < 1e-4);
     let strength = |at: usize| explanation.tokens[at].share.abs();
     assert!((1..explanation.tokens.len()).all(|at| strength(at - 1) >= strength(at)));
     let probability: f64 = explanation.labels.iter().map(|(_, p)| p).sum();
     assert!((probability - 1.0).abs() < 1e-9);
-    let prediction = model.predict(template, &mut Scratch::default());
+    let prediction = model.predict(template, &mut Scratch::default()).unwrap();
     assert_eq!(explanation.labels[0].0, prediction.label);
 }
 
@@ -181,7 +181,7 @@ fn groups_hold_what_their_title_says() {
     let model = model();
     let mut scratch = Scratch::default();
     let mut group =
-        |template: &str| model.predict_with_group(template, &mut scratch).group.unwrap();
+        |template: &str| model.predict_with_group(template, &mut scratch).unwrap().group.unwrap();
     assert!(model.groups() > 30);
     // A long title is cut.
     let whole = (0..model.groups() as u16).filter(|&g| !model.group_title(g).ends_with('…'));
@@ -245,7 +245,7 @@ fn an_older_bundle_loads_and_has_no_groups() {
     }
     parts.insert(MANIFEST.to_owned(), Cow::Owned(manifest.to_string().into_bytes()));
     let model = Model::load(parts).unwrap();
-    let prediction = model.predict_with_group("disk failed", &mut Scratch::default());
+    let prediction = model.predict_with_group("disk failed", &mut Scratch::default()).unwrap();
     assert_eq!((model.groups(), prediction.group), (0, None));
     assert_eq!(model.info().calibration, None);
 }
@@ -275,7 +275,7 @@ fn the_examples_of_the_built_in_model_are_what_the_mask_makes_today() {
 
 /// A bundle of five tokens and two labels, so that thousands of broken ones load quickly.
 fn small() -> BundleParts {
-    use logtriage_engine::semantic::{ClassifierInfo, TableInfo, Training, seal};
+    use logtriage_engine::semantic::{ClassifierInfo, EmbedderInfo, TableInfo, Training, seal};
     let tokens = 5;
     let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let mut table: Vec<u8> = (0..tokens * WIDTH).map(|at| (at % 251) as u8).collect();
@@ -309,7 +309,7 @@ fn small() -> BundleParts {
         training: Training::default(),
         quality: Vec::new(),
     };
-    seal(info, Some(classifier), BundleParts::from(files))
+    seal(EmbedderInfo::Table(info), Some(classifier), BundleParts::from(files))
 }
 
 fn names() -> impl Strategy<Value = &'static str> {
@@ -329,7 +329,7 @@ fn names() -> impl Strategy<Value = &'static str> {
 fn resealed(parts: BundleParts) -> BundleParts {
     use logtriage_engine::semantic::{Manifest, seal};
     let manifest = Manifest::parse(&parts[MANIFEST]).unwrap();
-    seal(manifest.table, manifest.classifier, parts)
+    seal(manifest.embedder, manifest.classifier, parts)
 }
 
 #[test]
@@ -337,11 +337,11 @@ fn the_small_bundle_loads() {
     let model = Model::load(small()).unwrap();
     let mut scratch = Scratch::default();
     assert_eq!(model.embedder().tokens("Disks failed. Häh?", &mut scratch), [2, 3, 1, 4, 0, 0]);
-    let prediction = model.predict("disk", &mut scratch);
+    let prediction = model.predict("disk", &mut scratch).unwrap();
     assert_eq!(prediction.candidates[2], (0, Confidence::ZERO));
     assert_eq!(model.thresholds()[1], Threshold::Never);
     assert_eq!(prediction.group, None, "nobody asked");
-    let group = model.predict_with_group("disk", &mut scratch).group.unwrap();
+    let group = model.predict_with_group("disk", &mut scratch).unwrap().group.unwrap();
     assert_eq!(
         (model.group_name(group), model.group_title(group)),
         (Some("good disk"), "disks fine")
@@ -382,7 +382,7 @@ proptest! {
             Err(error) => prop_assert!(error.to_string().contains(name), "{error}"),
             // Another number, but one in range: the model works.
             Ok(model) => {
-                model.predict_with_group("disks failed.", &mut Scratch::default());
+                model.predict_with_group("disks failed.", &mut Scratch::default()).unwrap();
                 model.nearest("disk", 2);
             }
         }
@@ -399,7 +399,7 @@ proptest! {
         }
         parts.insert(MANIFEST.to_owned(), Cow::Owned(bytes));
         if let Ok(model) = Model::load(parts) {
-            model.explain("disks failed.");
+            model.explain("disks failed.").unwrap();
         }
     }
 }
@@ -411,8 +411,8 @@ fn a_prediction_depends_on_the_text_alone() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     runner
         .run(&"\\PC{0,200}", |text| {
-            let first = model.predict(&text, &mut Scratch::default());
-            prop_assert_eq!(first, model.predict(&text, &mut kept.borrow_mut()));
+            let first = model.predict(&text, &mut Scratch::default()).unwrap();
+            prop_assert_eq!(first, model.predict(&text, &mut kept.borrow_mut()).unwrap());
             let share: u32 = first.candidates.iter().map(|(_, c)| u32::from(c.units())).sum();
             prop_assert!(share <= 10_002);
             Ok(())

@@ -117,6 +117,7 @@ impl Agent {
     /// look is a while away. For a host with time to spare while no event comes; else each event
     /// does it.
     pub fn keep_up(&mut self, now: u64) {
+        self.tell_failure(now);
         let clock_went_back = self.next_look > now.saturating_add(LOOK_EVERY);
         if now < self.next_look && !clock_went_back {
             return;
@@ -130,6 +131,15 @@ impl Agent {
             files.read_journals(engine, now, reports) || files.append_pending(engine, now, reports);
         if !*busy {
             self.next_look = now.saturating_add(LOOK_EVERY);
+        }
+    }
+
+    /// Tells that the transformer failed. Its events passed without the semantic tier.
+    fn tell_failure(&mut self, now: u64) {
+        if let Some(failure) = self.engine.take_failure() {
+            self.reports.tell("transformer", now, || {
+                format!("{failure}; events pass without the semantic tier")
+            });
         }
     }
 }

@@ -14,13 +14,17 @@ mod parts;
 mod report;
 mod rules;
 mod state;
+#[cfg(feature = "onnx")]
+mod transformer;
 mod watch;
 
 pub use agent::Agent;
 pub use error::FileError;
 pub use line::{is_active, json_line};
-pub use loaded::{CONFIG, Loaded};
+pub use loaded::{CONFIG, Loaded, NO_TRANSFORMERS};
 pub use parts::{load_model, read as read_parts, write as write_parts};
 pub use report::{Reports, print_reports};
 pub use rules::{COMPILED, RuleFile, RuleForm};
 pub use state::{HUMAN_VERDICTS, Journals, PENDING, State, VERDICTS};
+#[cfg(feature = "onnx")]
+pub use transformer::{MODEL, TOKENIZER, TransformerFiles};

@@ -13,6 +13,10 @@ use crate::state::{Journals, State};
 /// What a config is called where none is named.
 pub const CONFIG: &str = "logtriage.toml";
 
+/// What a host says of `embedder = "onnx"` that cannot load ONNX Runtime.
+pub const NO_TRANSFORMERS: &str = "embedder = \"onnx\" needs ONNX Runtime, which this host cannot load; \
+                                   the logtriage command, its sidecar and the Lua module can";
+
 /// A config and where it stands: its paths are relative to it.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -59,14 +63,28 @@ impl Loaded {
     /// # Errors
     /// It cannot be read, or it is damaged.
     pub fn model(&self) -> Result<Model, FileError> {
-        match &self.config.model {
-            ModelSource::Builtin => Model::builtin().map_err(|e| FileError::Other(e.to_string())),
-            ModelSource::Directory(name) => {
-                let path = self.resolve(name);
-                std::fs::read_dir(&path).map_err(|e| self.unreadable("model", name, &e))?;
-                load_model(&path)
+        match (&self.config.model, &self.config.onnx) {
+            (ModelSource::Builtin, _) => {
+                Model::builtin().map_err(|e| FileError::Other(e.to_string()))
             }
+            (ModelSource::Directory(name), None) => load_model(&self.model_directory(name)?),
+            (ModelSource::Directory(name), Some(onnx)) => self.load_with_transformer(name, onnx),
         }
+    }
+
+    pub(crate) fn model_directory(&self, name: &str) -> Result<PathBuf, FileError> {
+        let path = self.resolve(name);
+        std::fs::read_dir(&path).map_err(|e| self.unreadable("model", name, &e))?;
+        Ok(path)
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn load_with_transformer(
+        &self,
+        _: &str,
+        _: &logtriage_engine::Onnx,
+    ) -> Result<Model, FileError> {
+        Err(FileError::Other(NO_TRANSFORMERS.to_owned()))
     }
 
     /// The state directory, if the reasoning tier is configured.

@@ -7,15 +7,25 @@ use std::path::Path;
 
 use logtriage_engine::Model;
 use logtriage_engine::semantic::{
-    BundleParts, EXAMPLES, FRAGMENT_LEXICON, GROUP_TITLES, GROUPS, HEAD, LEXICON, MANIFEST, TABLE,
-    VOCABULARY,
+    BundleParts, EXAMPLE_EMBEDDINGS, EXAMPLES, FRAGMENT_LEXICON, GROUP_TITLES, GROUPS, HEAD,
+    LEXICON, MANIFEST, TABLE, VOCABULARY,
 };
 
 use crate::error::FileError;
 
 /// Every file that a bundle or a table may hold.
-const NAMES: [&str; 9] =
-    [MANIFEST, VOCABULARY, TABLE, HEAD, LEXICON, FRAGMENT_LEXICON, GROUPS, GROUP_TITLES, EXAMPLES];
+const NAMES: [&str; 10] = [
+    MANIFEST,
+    VOCABULARY,
+    TABLE,
+    HEAD,
+    LEXICON,
+    FRAGMENT_LEXICON,
+    GROUPS,
+    GROUP_TITLES,
+    EXAMPLES,
+    EXAMPLE_EMBEDDINGS,
+];
 
 /// Reads and checks the bundle in `directory`.
 ///

@@ -31,6 +31,7 @@ pub struct Metrics {
     without_message: Counter,
     cache_hits: Counter,
     cache_misses: Counter,
+    transformer_failures: Counter,
     cached: Gauge,
     shed: Counter,
     pending: Gauge,
@@ -63,6 +64,7 @@ impl Default for Metrics {
             without_message: Counter::default(),
             cache_hits: Counter::default(),
             cache_misses: Counter::default(),
+            transformer_failures: Counter::default(),
             cached: Gauge::default(),
             shed: Counter::default(),
             pending: Gauge::default(),
@@ -99,6 +101,8 @@ impl Metrics {
         r.register("no_message", "Logs without a message", self.without_message.clone());
         r.register("cache_hits", "Logs whose template was cached", self.cache_hits.clone());
         r.register("cache_misses", "Logs whose template was new", self.cache_misses.clone());
+        let help = "Logs that passed without the semantic tier because the transformer failed";
+        r.register("transformer_failures", help, self.transformer_failures.clone());
         r.register("cached_templates", "Templates in the cache", self.cached.clone());
         let help = "Logs beyond the limit on new templates";
         r.register("shed", help, self.shed.clone());
@@ -133,6 +137,7 @@ impl Metrics {
         self.without_message.inc_by(now.no_message - before.no_message);
         self.cache_hits.inc_by(now.cache_hits - before.cache_hits);
         self.cache_misses.inc_by(now.cache_misses - before.cache_misses);
+        self.transformer_failures.inc_by(now.encoder_failures - before.encoder_failures);
         self.shed.inc_by(now.shed - before.shed);
         self.pending_let_go.inc_by(now.pending_let_go - before.pending_let_go);
         self.cached.set(now.cached.cast_signed());

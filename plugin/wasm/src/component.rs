@@ -8,6 +8,7 @@ use std::sync::Arc;
 use logtriage_engine as engine;
 use logtriage_engine::semantic::BundleParts;
 use logtriage_engine::{Config, Engine, Labels, Model, ModelSource, Rules, Setup};
+use logtriage_files::NO_TRANSFORMERS;
 
 use crate::BUILTIN;
 
@@ -123,6 +124,9 @@ fn make(
 }
 
 fn read_model(config: &Config, files: Option<Vec<File>>) -> Result<Model, Error> {
+    if config.onnx.is_some() {
+        return Err(Error::Model(NO_TRANSFORMERS.to_owned()));
+    }
     let ModelSource::Directory(name) = &config.model else {
         return Model::builtin().map_err(|error| Error::Model(error.to_string()));
     };

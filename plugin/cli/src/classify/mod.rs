@@ -162,7 +162,8 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
             None
         });
     finish(args, &report, &setup, &problems, appended, began);
-    let clean = report.bad_rows == 0 && problems.is_empty() && asked == Ended::Clean;
+    let clean =
+        report.bad_rows == 0 && !report.has_failed && problems.is_empty() && asked == Ended::Clean;
     Ok(if clean { Ended::Clean } else { Ended::WithProblems })
 }
 

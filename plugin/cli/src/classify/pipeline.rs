@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use logtriage_engine::semantic::EncodeError;
 use logtriage_engine::{Engine, OFFER_AGAIN_AFTER, Stats};
 
 use super::csv_rows::{Found, LineFinder, MAX_ROW, RowFinder};
@@ -51,6 +52,8 @@ pub struct Report {
     pub pending: PendingList,
     /// Rows that could not be read.
     pub bad_rows: u64,
+    /// The transformer failed at least once, and that was told.
+    pub has_failed: bool,
     /// The run ended early, at a bad row or because the reader of our output went away: the counts
     /// are not whole.
     pub stopped: bool,
@@ -135,6 +138,8 @@ struct Done {
     problems: Vec<Problem>,
     pending: Vec<logtriage_engine::Pending>,
     bytes_read: u64,
+    /// The transformer failed.
+    failure: Option<EncodeError>,
     /// The last one of a worker: its counts.
     stats: Option<Stats>,
 }
@@ -380,6 +385,7 @@ fn label_batches(
         problems: Vec::new(),
         pending: Vec::new(),
         bytes_read: 0,
+        failure: None,
         stats,
     };
     for batch in batches {
@@ -387,6 +393,7 @@ fn label_batches(
         renderer.batch(&batch, &mut engine, &mut labelled.output, &mut labelled.problems);
         // Long before `NOW`, so that every batch offers a template again and all its events count.
         labelled.pending = engine.take_pending(usize::MAX, 0);
+        labelled.failure = engine.take_failure();
         if done.send(labelled).is_err() {
             return;
         }
@@ -422,6 +429,11 @@ fn write_all(
             stops_at.map_or(&*done.output, |problem| &done.output[..problem.output_before]);
         write(writer, output, report)?;
         report.pending.add(done.pending);
+        if let Some(failure) = done.failure.filter(|_| !report.has_failed) {
+            report.has_failed = true;
+            let so = "such events pass without the semantic tier";
+            bar.suspend(|| crate::screen::tell(&format!("logtriage: {failure}; {so}")));
+        }
         let reported = if options.strict { 1 } else { usize::MAX };
         for problem in done.problems.iter().take(reported) {
             problem_found(problem, bar, report, options);

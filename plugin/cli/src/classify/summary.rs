@@ -39,6 +39,10 @@ pub fn print(report: &Report, labels: &Labels, appended: Option<usize>, took: Du
     if passed > 0 {
         line("passed", &format!("{} lines are no records", grouped(passed)));
     }
+    if stats.encoder_failures > 0 {
+        let failures = grouped(stats.encoder_failures);
+        line("failed", &format!("the transformer failed on {failures} events"));
+    }
     if report.bad_rows > 0 {
         line("problems", &format!("{} rows passed unlabelled", grouped(report.bad_rows)));
     }

@@ -16,8 +16,8 @@ use logtriage_engine::semantic::BundleParts;
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, DataError, Labelled};
 use crate::screen;
-pub(crate) use teacher::Teacher;
-use teacher::TeacherError;
+use logtriage_onnx::{Files, OnnxError};
+use teacher::Teacher;
 
 /// Distil a sentence transformer into a token table for `train`
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,8 @@ use teacher::TeacherError;
 ONNX Runtime is loaded when needed: pip install onnxruntime, then point --onnxruntime or
 ORT_DYLIB_PATH at its libonnxruntime.so.* (onnxruntime/capi/ in site-packages).")]
 pub(crate) struct Args {
-    /// The teacher: inputs input_ids, attention_mask, token_type_ids; output last_hidden_state
+    /// The teacher: inputs input_ids and, if it has them, attention_mask and token_type_ids; output
+    /// last_hidden_state
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// Its WordPiece tokenizer.json
@@ -58,7 +59,7 @@ pub(crate) struct Args {
 pub(crate) enum DistilError {
     /// The teacher cannot be loaded or run.
     #[error(transparent)]
-    Teacher(#[from] TeacherError),
+    Teacher(#[from] OnnxError),
     /// The corpus cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -86,8 +87,9 @@ fn make(args: &Args) -> Result<String, DistilError> {
         return Err(DistilError::Sif(args.sif));
     }
     let templates = Labelled::templates(&args.corpus, &args.columns)?;
-    let mut teacher = Teacher::open(&args.model, &args.tokenizer, args.onnxruntime.as_deref(), 0)?;
-    let (parts, variance_kept) = distil(&mut teacher, &templates, args)?;
+    let (model, tokenizer) = (args.model.clone(), args.tokenizer.clone());
+    let files = Files { model, tokenizer, runtime: args.onnxruntime.clone() };
+    let (parts, variance_kept) = distil(&Teacher::open(&files)?, &templates, args)?;
     logtriage_files::write_parts(&args.output, &parts)?;
     let mut page = format!("variance kept by 256 components: {variance_kept:.4}\n");
     for (name, bytes) in &parts {
@@ -97,7 +99,7 @@ fn make(args: &Args) -> Result<String, DistilError> {
 }
 
 fn distil(
-    teacher: &mut Teacher,
+    teacher: &Teacher,
     templates: &[String],
     args: &Args,
 ) -> Result<(BundleParts, f64), DistilError> {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use logtriage_engine::semantic::{BundleParts, TABLE, TableInfo, VOCABULARY, WIDTH, seal};
+use logtriage_engine::semantic::{
+    BundleParts, EmbedderInfo, TABLE, TableInfo, VOCABULARY, WIDTH, seal,
+};
 use ndarray::{Array2, ArrayView1};
 
 /// A table directory: vocabulary, rows of 8 bits, manifest.
@@ -27,7 +29,7 @@ pub(super) fn parts(
     let files = [(VOCABULARY, text.into_bytes()), (TABLE, rows)];
     let files = files.map(|(name, bytes)| (name.to_owned(), Cow::Owned(bytes)));
     let info = TableInfo { width: WIDTH, tokens: vocabulary.len(), origin };
-    seal(info, None, BundleParts::from(files))
+    seal(EmbedderInfo::Table(info), None, BundleParts::from(files))
 }
 
 /// Appends a row of `i8` from -127 to 127; returns its scale.

@@ -117,7 +117,9 @@ fn measure(
     of: fn(&Prediction) -> Option<u16>,
 ) -> std::fmt::Result {
     let mut scratch = Scratch::default();
-    let mut say = |template: &str| of(&model.predict_with_group(template, &mut scratch));
+    let mut say = |template: &str| {
+        model.predict_with_group(template, &mut scratch).ok().and_then(|said| of(&said))
+    };
     let mut parts: BTreeMap<&str, Counts> = BTreeMap::new();
     for Pair { part, templates: [first, second], is_same } in pairs {
         let is_together = say(first) == say(second);

@@ -1,6 +1,9 @@
 //! Templates as the numbers that the regression sees.
 
-use logtriage_engine::semantic::{Embedder, FRAGMENTS, Scratch, Terms, WIDTH, unreadable};
+use indicatif::{ProgressBar, ProgressStyle};
+use logtriage_engine::semantic::{
+    Embedder, EmbedderInfo, EncodeError, FRAGMENTS, Scratch, Terms, unreadable,
+};
 
 use crate::labelled::Row;
 
@@ -42,30 +45,35 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    pub(crate) fn of(rows: &[Row], embedder: &Embedder) -> Self {
+    /// # Errors
+    /// A transformer fails.
+    pub(crate) fn of(rows: &[Row], embedder: &Embedder) -> Result<Self, EncodeError> {
         let mut scratch = Scratch::default();
         let split = rows.iter().map(|row| {
             let ids = embedder.tokens(&row.template, &mut scratch).to_vec();
             (ids, embedder.fragments(&scratch).collect::<Vec<u32>>())
         });
         let (ids, places): (Vec<_>, Vec<_>) = split.unzip();
-        let values = document_values(&ids, embedder.info().tokens);
+        let values = document_values(&ids, embedder.vocabulary());
         let fragment_values = document_values(&places, FRAGMENTS);
         let (tokens, fragments) = (distinct(ids.concat()), distinct(places.concat()));
         let mut found = Terms::default();
         let split = rows.iter().zip(ids.into_iter().zip(places));
+        let bar = progress(rows.len(), embedder);
         let samples = split.map(|(row, (ids, places))| {
             found.collect_set(ids.iter().copied(), &values);
             let mut terms = placed(&found, &tokens);
             found.collect_all(places.into_iter(), &fragment_values);
             let merged = merged(&placed(&found, &fragments));
             terms.extend(merged.map(|(place, value)| (tokens.len() + place, value)));
-            let embedding = scaled(embedder.embed(&row.template, &mut scratch));
-            Sample { ids, unreadable: unreadable(&row.template), embedding, terms }
+            let embedding = scaled(embedder.embed(&row.template, &mut scratch)?);
+            bar.inc(1);
+            Ok(Sample { ids, unreadable: unreadable(&row.template), embedding, terms })
         });
-        let samples = samples.collect();
-        let terms = tokens.len() + fragments.len();
-        Self { samples, dense: WIDTH, terms, tokens, fragments, values, fragment_values }
+        let samples = samples.collect::<Result<_, _>>()?;
+        bar.finish_and_clear();
+        let (dense, terms) = (embedder.info().width(), tokens.len() + fragments.len());
+        Ok(Self { samples, dense, terms, tokens, fragments, values, fragment_values })
     }
 
     /// Samples of another make: so many numbers in an embedding, so many terms.
@@ -88,6 +96,16 @@ impl Features {
     pub(crate) fn width(&self) -> usize {
         self.dense + self.terms + 1
     }
+}
+
+/// A transformer takes minutes.
+fn progress(rows: usize, embedder: &Embedder) -> ProgressBar {
+    if let EmbedderInfo::Table(_) = embedder.info() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} embeddings, {eta} left");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(rows as u64).with_style(style)
 }
 
 fn scaled(embedding: &[f32]) -> Vec<f64> {

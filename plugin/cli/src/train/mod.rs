@@ -20,15 +20,17 @@ pub(crate) mod write;
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use logtriage_engine::semantic::{
-    BundleParts, Calibration, ClassifierInfo, Embedder, LABEL_RULE, Scratch, TABLE, Training,
-    VOCABULARY, is_label,
+    BundleError, BundleParts, Calibration, ClassifierInfo, Embedder, EmbedderInfo, Encoder,
+    LABEL_RULE, Scratch, TABLE, Training, VOCABULARY, is_label, seal,
 };
 use logtriage_engine::{JournalProblem, Masker, Model, Threshold, read_journal};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
+use crate::transformer::EmbedderArgs;
 use crate::{screen, setup};
 use calibrate::{Answer, HeldOut};
 use features::Features;
@@ -55,6 +57,7 @@ const LOOK_CLOSER: &str = "`logtriage evaluate model` on the same files shows ro
   logtriage train labelled.csv -o bundle/
   logtriage train a.csv b.csv --label-column severity --target-error 0.1 -o bundle/
   logtriage train --verdicts state/verdicts.jsonl --verdicts state/verdicts.human.jsonl -o bundle/
+  logtriage train labelled.csv --embedder onnx --onnx model.onnx --tokenizer tokenizer.json -o bundle/
 
 Messages become templates first; one template counts once. Everything in the report is measured on
 templates that the model did not see: by source, whole systems are held out (from 10 sources on);
@@ -80,6 +83,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
+    embedder: EmbedderArgs,
+    #[command(flatten)]
     columns: Columns,
 }
 
@@ -91,11 +96,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     args.target.check()?;
     check_c(args.c.unwrap_or(1.0))?;
-    let mut parts = setup::bundle(args.table.as_deref())?;
-    let data = data(args, &parts)?;
+    let parts = setup::bundle(args.table.as_deref())?;
+    let encoder = args.embedder.open()?.map(|transformer| transformer as Arc<dyn Encoder>);
+    let data = data(args, &parts, encoder.as_ref())?;
     check(&data)?;
-    let embedder = Embedder::load(parts.clone()).map_err(sentence)?;
-    parts.retain(|name, _| [VOCABULARY, TABLE].contains(&name.as_str()));
+    let (embedder, parts) = embedder(parts, encoder)?;
     let mut page = report::data(&data).map_err(sentence)?;
     let bundle = train(args, &data, &embedder, parts, &mut page)?;
     logtriage_files::write_parts(&args.output, &bundle).map_err(sentence)?;
@@ -107,10 +112,36 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     Ok(Ended::Clean)
 }
 
+/// What embeds, and the parts of a bundle that it needs: with a transformer the vocabulary of `parts`
+/// alone.
+pub(crate) fn embedder(
+    mut parts: BundleParts,
+    encoder: Option<Arc<dyn Encoder>>,
+) -> Result<(Embedder, BundleParts), Failure> {
+    let Some(encoder) = encoder else {
+        let embedder = Embedder::load(parts.clone()).map_err(sentence)?;
+        parts.retain(|name, _| [VOCABULARY, TABLE].contains(&name.as_str()));
+        return Ok((embedder, parts));
+    };
+    parts.retain(|name, _| name == VOCABULARY);
+    let parts = seal(EmbedderInfo::Onnx(encoder.info().clone()), None, parts);
+    Ok((Embedder::load_with(parts.clone(), encoder).map_err(sentence)?, parts))
+}
+
 /// The labelled templates: of the CSV files, else of the model at hand, and of the verdicts.
-fn data(args: &Args, parts: &BundleParts) -> Result<Labelled, Failure> {
+fn data(
+    args: &Args,
+    parts: &BundleParts,
+    encoder: Option<&Arc<dyn Encoder>>,
+) -> Result<Labelled, Failure> {
     let mut data = if args.files.is_empty() {
-        let model = Model::load(parts.clone()).map_err(|error| {
+        let model = match (Model::load(parts.clone()), encoder) {
+            (Err(BundleError::NoTransformer), Some(encoder)) => {
+                Model::load_with(parts.clone(), Arc::clone(encoder))
+            }
+            (model, _) => model,
+        };
+        let model = model.map_err(|error| {
             Failure::other(format!("{error}; a table alone has no templates: name CSV files"))
         })?;
         let mut data = Labelled::empty();
@@ -119,10 +150,10 @@ fn data(args: &Args, parts: &BundleParts) -> Result<Labelled, Failure> {
             model.examples().iter().map(|known| (known.template.clone(), name(known.label)));
         data.add("model", known);
         let (mut scratch, group) = (Scratch::default(), |group| model.group_name(group));
-        for row in &mut data.rows {
+        for row in data.rows.iter_mut().filter(|_| model.groups() > 0) {
             // Groups go on as they are.
-            let said = model.predict_with_group(&row.template, &mut scratch).group;
-            row.group = said.and_then(group).map(str::to_owned);
+            let said = model.predict_with_group(&row.template, &mut scratch).map_err(sentence)?;
+            row.group = said.group.and_then(group).map(str::to_owned);
         }
         data
     } else {
@@ -190,7 +221,7 @@ fn train(
     parts: BundleParts,
     page: &mut String,
 ) -> Result<BundleParts, Failure> {
-    let features = Features::of(&data.rows, embedder);
+    let features = Features::of(&data.rows, embedder).map_err(sentence)?;
     let targets: Vec<usize> = data.rows.iter().map(|row| row.label).collect();
     let names = groups::Names::of(data)?;
     let (by, others) = ways(data);
@@ -234,6 +265,10 @@ fn train(
         quality,
     };
     let bundle = write::bundle(parts, embedder.info().clone(), info, &weights, &features, data);
+    if let EmbedderInfo::Onnx(_) = embedder.info() {
+        // Its distances are another scale's than the table's, for which groups were measured.
+        return Ok(bundle);
+    }
     let Some(names) = names else {
         return groups::find(bundle, data.rows.len()).map_err(sentence);
     };

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use logtriage_engine::semantic::{
-    BundleParts, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON, HEAD, LEXICON, TableInfo, WIDTH,
-    digest, seal,
+    BundleParts, ClassifierInfo, EXAMPLE_EMBEDDINGS, EXAMPLES, EmbedderInfo, FRAGMENT_LEXICON,
+    HEAD, LEXICON, digest, seal,
 };
 use serde_json::json;
 
@@ -12,10 +12,10 @@ use super::features::{EMBEDDING_SCALE, FRAGMENT_SCALE, Features};
 use super::logistic::Weights;
 use crate::labelled::Labelled;
 
-/// A bundle of the table's parts and what was learned.
+/// A bundle of the embedder's parts and what was learned.
 pub(super) fn bundle(
     mut parts: BundleParts,
-    table: TableInfo,
+    embedder: EmbedderInfo,
     info: ClassifierInfo,
     weights: &Weights,
     features: &Features,
@@ -24,22 +24,26 @@ pub(super) fn bundle(
     let placed = |terms: &[u32], first: usize| -> Vec<(usize, usize)> {
         terms.iter().enumerate().map(|(place, &term)| (term as usize, first + place)).collect()
     };
-    let words = placed(&features.tokens, WIDTH);
-    let fragments = placed(&features.fragments, WIDTH + words.len());
+    let words = placed(&features.tokens, features.dense);
+    let fragments = placed(&features.fragments, features.dense + words.len());
     let written = [
-        (HEAD, head(weights)),
+        (HEAD, head(weights, features.dense)),
         (LEXICON, lexicon(weights, &features.values, 1.0, &words)),
         (FRAGMENT_LEXICON, lexicon(weights, &features.fragment_values, FRAGMENT_SCALE, &fragments)),
         (EXAMPLES, examples(data)),
     ];
     parts.extend(written.map(|(name, bytes)| (name.to_owned(), Cow::Owned(bytes))));
-    seal(table, Some(info), parts)
+    if let EmbedderInfo::Onnx(_) = embedder {
+        let embeddings = Cow::Owned(example_embeddings(features));
+        parts.insert(EXAMPLE_EMBEDDINGS.to_owned(), embeddings);
+    }
+    seal(embedder, Some(info), parts)
 }
 
 /// Bias, then a run of labels for each dimension.
-fn head(weights: &Weights) -> Vec<u8> {
+fn head(weights: &Weights, width: usize) -> Vec<u8> {
     let bias = weights.values.len() / weights.labels - 1;
-    let dense = (0..WIDTH)
+    let dense = (0..width)
         .flat_map(|dimension| weights.row(dimension).iter().map(|weight| weight * EMBEDDING_SCALE));
     let all = weights.row(bias).iter().copied().chain(dense);
     all.flat_map(|value| (value as f32).to_le_bytes()).collect()
@@ -75,6 +79,18 @@ fn examples(data: &Labelled) -> Vec<u8> {
         out.push(b'\n');
     }
     out
+}
+
+/// Scales, then a row of signed bytes for each example.
+fn example_embeddings(features: &Features) -> Vec<u8> {
+    let largest = |row: &[f64]| row.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let rows = || features.samples.iter().map(|sample| sample.embedding.as_slice());
+    let scales = rows().map(|row| (largest(row) / EMBEDDING_SCALE / 127.0) as f32);
+    let levels = rows().flat_map(|row| {
+        let step = largest(row).max(f64::MIN_POSITIVE) / 127.0;
+        row.iter().map(move |value| (value / step).round().clamp(-127.0, 127.0) as i8 as u8)
+    });
+    scales.flat_map(f32::to_le_bytes).chain(levels).collect()
 }
 
 /// XXH3-128 over template, label, source and group (empty if none) of every row, each ended by a

@@ -11,6 +11,11 @@
 //! | `groups.bin` | groups × f32 scales, groups × f32 offsets, (256 + labels) × groups × i8 centroids; absent without groups |
 //! | `groups.txt` | a line for each group: its name, a tab, and its title, its most central template |
 //! | `examples.jsonl` | the labelled templates it was trained on, `{"template","label"}` per line |
+//! | `examples.bin` | examples × f32 scales, examples × width × i8: their embeddings; beside a transformer alone |
+//!
+//! A bundle of a sentence transformer has no `table.bin`: its manifest says which transformer embeds in the
+//! table's place, and in how many numbers, of which `head.bin` has as many weights. The transformer
+//! itself is no part of it. It has no groups.
 //!
 //! Floats are little-endian. A *table* is a bundle of `manifest.json`, `vocab.txt` and `table.bin`
 //! alone: what `distil` writes and `train` takes. The manifest carries no checksum of its own: it
@@ -23,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::confidence::Threshold;
+use super::encoder::OnnxInfo;
 use super::groups::MAX_GROUPS;
 use crate::labels::UNCLASSIFIED;
 
@@ -46,6 +52,8 @@ pub const GROUPS: &str = "groups.bin";
 pub const GROUP_TITLES: &str = "groups.txt";
 /// File name of the labelled templates.
 pub const EXAMPLES: &str = "examples.jsonl";
+/// File name of their embeddings.
+pub const EXAMPLE_EMBEDDINGS: &str = "examples.bin";
 
 /// Files of a bundle by name; the built-in one is borrowed, not copied.
 pub type BundleParts = BTreeMap<String, Cow<'static, [u8]>>;
@@ -90,6 +98,28 @@ pub enum BundleError {
         /// Of the bytes found.
         found: String,
     },
+    /// It was trained with a transformer, and there is none.
+    #[error(
+        "model bundle: it was trained with a transformer, which nobody hands over: write \
+         `[semantic] embedder = \"onnx\"` in logtriage.toml (the command, the sidecar and the Lua module \
+         can load ONNX Runtime), or --embedder onnx for `train` and `evaluate model`"
+    )]
+    NoTransformer,
+    /// It was trained with a token table, and is given a transformer.
+    #[error(
+        "model bundle: it was trained with a token table, not with a transformer; train one by \
+         `logtriage train --embedder onnx`, or leave `embedder = \"onnx\"` out"
+    )]
+    NeedsNoTransformer,
+    /// It was trained with another transformer.
+    #[error(
+        "model bundle: it was trained with another transformer: {difference}; use the files that \
+         it was trained with, or train again"
+    )]
+    OtherTransformer {
+        /// What is different.
+        difference: String,
+    },
     /// A part cannot be understood.
     #[error("model bundle: {part} {reason}")]
     Malformed {
@@ -111,8 +141,9 @@ impl BundleError {
 pub struct Manifest {
     /// [`FORMAT`].
     pub format: u32,
-    /// The token table.
-    pub table: TableInfo,
+    /// What embeds templates, under its own name.
+    #[serde(flatten)]
+    pub embedder: EmbedderInfo,
     /// The classifier; absent in a table directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier: Option<ClassifierInfo>,
@@ -139,6 +170,26 @@ impl PartInfo {
 /// XXH3-128 of `bytes` as 32 lower-case hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
     format!("{:032x}", xxh3_128(bytes))
+}
+
+/// What embeds templates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmbedderInfo {
+    /// The token table of the bundle.
+    Table(TableInfo),
+    /// A transformer that the host hands in.
+    Onnx(OnnxInfo),
+}
+
+impl EmbedderInfo {
+    /// Numbers in an embedding.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Table(info) => info.width,
+            Self::Onnx(info) => info.width,
+        }
+    }
 }
 
 /// Shape and origin of the token table.
@@ -341,14 +392,27 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), String> {
-        let table = &self.table;
-        if table.width != super::WIDTH {
-            return Err(format!("has width {}, expected {}", table.width, super::WIDTH));
+        match &self.embedder {
+            EmbedderInfo::Table(table) => table.check()?,
+            EmbedderInfo::Onnx(onnx) => onnx.check()?,
         }
-        if !(1..=super::wordpiece::MAX_TOKENS).contains(&table.tokens) {
-            return Err(format!("has {} tokens, expected 1 to 65535", table.tokens));
+        let groups = self.classifier.as_ref().map_or(0, |info| info.groups);
+        if groups > 0 && matches!(self.embedder, EmbedderInfo::Onnx(_)) {
+            return Err(format!("has {groups} groups, expected none beside a transformer"));
         }
         self.classifier.as_ref().map_or(Ok(()), ClassifierInfo::check)
+    }
+}
+
+impl TableInfo {
+    fn check(&self) -> Result<(), String> {
+        if self.width != super::WIDTH {
+            return Err(format!("has width {}, expected {}", self.width, super::WIDTH));
+        }
+        if !(1..=super::wordpiece::MAX_TOKENS).contains(&self.tokens) {
+            return Err(format!("has {} tokens, expected 1 to 65535", self.tokens));
+        }
+        Ok(())
     }
 }
 
@@ -397,13 +461,13 @@ pub fn is_label(name: &str) -> bool {
 
 /// Writes the manifest to go with `parts`, and adds it to them.
 pub fn seal(
-    table: TableInfo,
+    embedder: EmbedderInfo,
     classifier: Option<ClassifierInfo>,
     mut parts: BundleParts,
 ) -> BundleParts {
     parts.remove(MANIFEST);
     let infos = parts.iter().map(|(name, bytes)| (name.clone(), PartInfo::of(bytes))).collect();
-    let manifest = Manifest { format: FORMAT, table, classifier, parts: infos };
+    let manifest = Manifest { format: FORMAT, embedder, classifier, parts: infos };
     // Maps have string keys and floats become null at worst: this cannot fail.
     let mut text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
     text.push(b'\n');

@@ -12,9 +12,6 @@ use super::head::Head;
 /// Numbers in an embedding.
 pub const WIDTH: usize = 256;
 
-/// One embedding.
-pub(crate) type Vector = [f32; WIDTH];
-
 /// A row of [`WIDTH`] signed bytes, a scale and a weight for every token.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -55,9 +52,9 @@ impl Table {
         self.scales.get(id as usize).copied().unwrap_or(0.0)
     }
 
-    /// Writes the embedding of `ids` to `out`: of length 1, or all zero if there is nothing in it.
+    /// Writes the embedding of `ids` to `out`, which is [`WIDTH`] long: of length 1, or all zero if there is nothing in it.
     /// What it returns is the factor from the weighted sum to the embedding.
-    pub(crate) fn embed(&self, ids: &[u32], out: &mut Vector) -> f32 {
+    pub(crate) fn embed(&self, ids: &[u32], out: &mut [f32]) -> f32 {
         out.fill(0.0);
         let mut total = 0.0_f32;
         for &id in ids {
@@ -86,7 +83,7 @@ impl Table {
 }
 
 /// Adds a row times `factor`. Eight numbers a round, for which an interpreter checks a loop once.
-fn add_row(row: &[u8], factor: f32, out: &mut Vector) {
+fn add_row(row: &[u8], factor: f32, out: &mut [f32]) {
     for (sums, bytes) in out.as_chunks_mut::<8>().0.iter_mut().zip(row.as_chunks::<8>().0) {
         for (sum, &byte) in sums.iter_mut().zip(bytes) {
             *sum += factor * f32::from(byte as i8);
@@ -95,7 +92,7 @@ fn add_row(row: &[u8], factor: f32, out: &mut Vector) {
 }
 
 /// From the weighted sum to the mean, and from there to length 1.
-fn normalise(sum: &mut Vector, total: f32) -> f32 {
+fn normalise(sum: &mut [f32], total: f32) -> f32 {
     if total <= 0.0 {
         return 0.0;
     }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::encoder::EncodeError;
 use super::fragments::LENGTH;
-use super::model::{Model, Scratch};
+use super::model::{Model, Scratch, Source};
 
 /// What a model thinks of a template, for people to read.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +16,10 @@ pub struct Explanation {
     /// The part that no token has: what the best label's logit is for an empty text, and what
     /// fragments of words say that no tokens make up.
     pub bias: f64,
-    /// The best label's logit: the bias and all the tokens' parts, up to rounding.
+    /// What a transformer's embedding of the whole text adds to it; none of a table's, which is in
+    /// the tokens' parts.
+    pub whole: Option<f64>,
+    /// The best label's logit: the bias, the whole's and all the tokens' parts, up to rounding.
     pub logit: f64,
 }
 
@@ -32,35 +36,46 @@ pub struct TokenShare {
 
 impl Model {
     /// Explains what [`Model::predict`] says of `template`.
-    pub fn explain(&self, template: &str) -> Explanation {
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn explain(&self, template: &str) -> Result<Explanation, EncodeError> {
         let mut scratch = Scratch::default();
-        let factor = self.score(template, &mut scratch);
+        let factor = self.score(template, &mut scratch)?;
         self.probabilities(&mut scratch);
         let mut labels: Vec<(u16, f64)> =
             (0..).zip(scratch.probabilities.iter().copied()).collect();
         labels.sort_by(|a, b| b.1.total_cmp(&a.1));
         let best = labels.first().map_or(0, |&(label, _)| usize::from(label));
         let (tokens, rest) = self.shares(&scratch, factor, best);
-        Explanation {
+        Ok(Explanation {
             labels,
             tokens,
             bias: f64::from(self.head.bias(best)) + rest,
+            whole: self.whole(&scratch, best),
             logit: scratch.logits.get(best).map_or(0.0, |&logit| f64::from(logit)),
-        }
+        })
+    }
+
+    /// What an embedding that no token has a part in adds to the logit of `label`.
+    fn whole(&self, scratch: &Scratch, label: usize) -> Option<f64> {
+        let Source::Encoder(_) = self.embedder.source else { return None };
+        let parts = scratch.embedding.iter().zip(self.head.column(label));
+        Some(parts.map(|(&x, weight)| f64::from(x) * f64::from(weight)).sum())
     }
 
     /// Each token's part, the strongest first, and what is left.
     fn shares(&self, scratch: &Scratch, factor: f32, label: usize) -> (Vec<TokenShare>, f64) {
         let ids = &scratch.ids;
-        let means = self.embedder.table.contributions(ids, factor, &self.head, label);
-        let mut shares: Vec<TokenShare> = means
-            .zip(ids)
-            .enumerate()
-            .map(|(position, (share, &id))| {
-                let token = self.embedder.token(id).to_owned();
-                TokenShare { token, position, share }
-            })
-            .collect();
+        let share = |(position, &id): (usize, &u32)| {
+            let token = self.embedder.token(id).to_owned();
+            TokenShare { token, position, share: 0.0 }
+        };
+        let mut shares: Vec<TokenShare> = ids.iter().enumerate().map(share).collect();
+        if let Source::Table(table) = &self.embedder.source {
+            let means = table.contributions(ids, factor, &self.head, label);
+            shares.iter_mut().zip(means).for_each(|(share, part)| share.share = part);
+        }
         for (word, part) in self.lexicon.contributions(&scratch.words, label) {
             // The lexicon sees a token once, so its occurrences have equal parts.
             let count = ids.iter().filter(|&&id| id == word).count().max(1) as f64;

@@ -8,7 +8,7 @@
 //! unknown.
 //! Probabilities are f64 by way of `libm`, whose `exp` is the same code on every engine.
 
-use super::embedding::{Vector, WIDTH, floats};
+use super::embedding::floats;
 
 /// The weights of every label.
 #[derive(Debug)]
@@ -21,9 +21,9 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Bytes of `head.bin` for that many labels.
-    pub(crate) fn size(labels: usize) -> usize {
-        labels * (WIDTH + 1) * 4
+    /// Bytes of `head.bin` for that many labels and numbers in an embedding.
+    pub(crate) fn size(labels: usize, width: usize) -> usize {
+        labels * (width + 1) * 4
     }
 
     /// Reads `head.bin`: f32 LE, the bias of each label, then for each dimension the weight of
@@ -35,8 +35,8 @@ impl Head {
         }
         let bias: Vec<f32> = values.by_ref().take(labels).collect();
         let weights: Vec<f32> = values.collect();
-        if labels == 0 || weights.len() != labels * WIDTH {
-            return Err(format!("is not {labels} labels of {WIDTH} weights"));
+        if labels == 0 || weights.is_empty() || !weights.len().is_multiple_of(labels) {
+            return Err(format!("does not have as many weights for each of {labels} labels"));
         }
         Ok(Self { bias, weights, temperature })
     }
@@ -63,7 +63,7 @@ impl Head {
     }
 
     /// Writes one logit for each label.
-    pub(crate) fn logits(&self, embedding: &Vector, out: &mut Vec<f32>) {
+    pub(crate) fn logits(&self, embedding: &[f32], out: &mut Vec<f32>) {
         out.clear();
         out.extend_from_slice(&self.bias);
         for (&x, row) in embedding.iter().zip(self.rows()) {

@@ -6,6 +6,8 @@
 //!    └──► fragments of four letters ──► lexicon ──────────────────────────────┤
 //!        group ◄──── label, confidence ◄── trust ◄── softmax ◄── temperature ◄── logits ┘
 //! ```
+//! A sentence transformer that a host hands in may stand in the table's place; all else stays.
+//!
 //! The logits are linear in tokens and fragments, so that an explanation is exact. Trust shrinks what is said
 //! of a text in words that training never had. It costs a few
 //! microseconds and allocates nothing once its [`Scratch`] has grown.
@@ -13,6 +15,7 @@
 mod bundle;
 mod confidence;
 mod embedding;
+mod encoder;
 mod examples;
 mod explain;
 mod fragments;
@@ -24,12 +27,14 @@ mod trust;
 mod wordpiece;
 
 pub use bundle::{
-    BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLES, FORMAT, FRAGMENT_LEXICON,
-    GROUP_TITLES, GROUPS, HEAD, LABEL_RULE, LEXICON, LabelCalibration, MANIFEST, Manifest,
-    PartInfo, Quality, TABLE, TableInfo, Training, VOCABULARY, digest, is_label, seal,
+    BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLE_EMBEDDINGS, EXAMPLES,
+    EmbedderInfo, FORMAT, FRAGMENT_LEXICON, GROUP_TITLES, GROUPS, HEAD, LABEL_RULE, LEXICON,
+    LabelCalibration, MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training,
+    VOCABULARY, digest, is_label, seal,
 };
 pub use confidence::{Confidence, Threshold};
 pub use embedding::WIDTH;
+pub use encoder::{EncodeError, Encoder, OnnxInfo, Pooling};
 pub use examples::{Example, ExampleIndex, Neighbour};
 pub use explain::{Explanation, TokenShare};
 pub use fragments::FRAGMENTS;

@@ -1,12 +1,16 @@
 //! The model: from a template to a label with a calibrated confidence.
 
+use std::sync::Arc;
+
 use super::bundle::{
-    Bundle, BundleError, BundleParts, Checksums, ClassifierInfo, EXAMPLES, FRAGMENT_LEXICON,
-    GROUP_TITLES, GROUPS, HEAD, LEXICON, MANIFEST, TABLE, TableInfo, VOCABULARY,
+    Bundle, BundleError, BundleParts, Checksums, ClassifierInfo, EXAMPLE_EMBEDDINGS, EXAMPLES,
+    EmbedderInfo, FRAGMENT_LEXICON, GROUP_TITLES, GROUPS, HEAD, LEXICON, MANIFEST, TABLE,
+    VOCABULARY,
 };
 use super::confidence::{Confidence, Threshold};
-use super::embedding::{Table, Vector, WIDTH};
-use super::examples::Examples;
+use super::embedding::Table;
+use super::encoder::{EncodeError, Encoder, check_finite};
+use super::examples::{Examples, Quantised};
 use super::fragments::{FRAGMENTS, fragments};
 use super::groups::{self, Groups};
 use super::head::Head;
@@ -15,35 +19,18 @@ use super::trust::{shrink, unreadable};
 use super::wordpiece::WordPiece;
 
 /// Working space, to be kept and passed in again; holds nothing that outlives a call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) normal: String,
     pub(super) ids: Vec<u32>,
     unreadable: usize,
-    pub(super) embedding: Box<Vector>,
+    pub(super) embedding: Vec<f32>,
     pub(super) words: Terms,
     pub(super) fragments: Terms,
     pub(super) logits: Vec<f32>,
     sums: Vec<f32>,
     pub(super) probabilities: Vec<f64>,
     point: Vec<f32>,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            normal: String::new(),
-            ids: Vec::new(),
-            unreadable: 0,
-            embedding: Box::new([0.0; WIDTH]),
-            words: Terms::default(),
-            fragments: Terms::default(),
-            logits: Vec::new(),
-            sums: Vec::new(),
-            probabilities: Vec::new(),
-            point: Vec::new(),
-        }
-    }
 }
 
 /// The best labels for a template, with their confidence.
@@ -78,12 +65,20 @@ impl Prediction {
     }
 }
 
-/// Tokeniser and table: the part of a model that needs no labels, and what `train` starts from.
+/// Tokeniser, and table or transformer: the part of a model that needs no labels, and what `train`
+/// starts from.
 #[derive(Debug)]
 pub struct Embedder {
     pub(super) wordpiece: WordPiece,
-    pub(super) table: Table,
-    info: TableInfo,
+    pub(super) source: Source,
+    info: EmbedderInfo,
+}
+
+/// Where embeddings come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    Table(Table),
+    Encoder(Arc<dyn Encoder>),
 }
 
 impl Embedder {
@@ -93,26 +88,51 @@ impl Embedder {
     /// # Errors
     /// As [`Model::load`].
     pub fn load(parts: BundleParts) -> Result<Self, BundleError> {
-        Self::open(&mut Bundle::open(parts, Checksums::Verify)?)
+        Self::open(&mut Bundle::open(parts, Checksums::Verify)?, None)
     }
 
-    fn open(bundle: &mut Bundle) -> Result<Self, BundleError> {
-        let info = bundle.manifest.table.clone();
+    /// The same with a transformer in the place of `table.bin`.
+    ///
+    /// # Errors
+    /// As [`Model::load_with`].
+    pub fn load_with(parts: BundleParts, encoder: Arc<dyn Encoder>) -> Result<Self, BundleError> {
+        Self::open(&mut Bundle::open(parts, Checksums::Verify)?, Some(encoder))
+    }
+
+    fn open(bundle: &mut Bundle, encoder: Option<Arc<dyn Encoder>>) -> Result<Self, BundleError> {
+        let info = bundle.manifest.embedder.clone();
         let vocabulary = bundle.text(VOCABULARY)?;
         let wordpiece = WordPiece::parse(vocabulary)
             .map_err(|reason| BundleError::malformed(VOCABULARY, reason))?;
-        if wordpiece.len() != info.tokens {
-            let reason = format!("has {} tokens, expected {}", wordpiece.len(), info.tokens);
-            return Err(BundleError::malformed(VOCABULARY, reason));
-        }
-        let table = Table::parse(bundle.sized(TABLE, Table::size(info.tokens))?, info.tokens)
-            .map_err(|reason| BundleError::malformed(TABLE, reason))?;
-        Ok(Self { wordpiece, table, info })
+        let source = match (&info, encoder) {
+            (EmbedderInfo::Table(info), None) => {
+                if wordpiece.len() != info.tokens {
+                    let reason =
+                        format!("has {} tokens, expected {}", wordpiece.len(), info.tokens);
+                    return Err(BundleError::malformed(VOCABULARY, reason));
+                }
+                let bytes = bundle.sized(TABLE, Table::size(info.tokens))?;
+                let wrong = |reason| BundleError::malformed(TABLE, reason);
+                Source::Table(Table::parse(bytes, info.tokens).map_err(wrong)?)
+            }
+            (EmbedderInfo::Onnx(info), Some(encoder)) => match info.differs(encoder.info()) {
+                Some(difference) => return Err(BundleError::OtherTransformer { difference }),
+                None => Source::Encoder(encoder),
+            },
+            (EmbedderInfo::Table(_), Some(_)) => return Err(BundleError::NeedsNoTransformer),
+            (EmbedderInfo::Onnx(_), None) => return Err(BundleError::NoTransformer),
+        };
+        Ok(Self { wordpiece, source, info })
     }
 
-    /// Shape and origin of the table.
-    pub fn info(&self) -> &TableInfo {
+    /// What embeds.
+    pub fn info(&self) -> &EmbedderInfo {
         &self.info
+    }
+
+    /// Tokens in the vocabulary.
+    pub fn vocabulary(&self) -> usize {
+        self.wordpiece.len()
     }
 
     /// The WordPiece ids of `text`, without `[CLS]` and `[SEP]`, however long it is.
@@ -133,18 +153,32 @@ impl Embedder {
         self.wordpiece.token(id)
     }
 
-    /// The embedding of `text`, [`WIDTH`] numbers: of length 1, or all zero for a text without
-    /// tokens.
-    pub fn embed<'a>(&self, text: &str, scratch: &'a mut Scratch) -> &'a [f32] {
-        self.fill(text, scratch);
-        scratch.embedding.as_slice()
+    /// The embedding of `text`, [`EmbedderInfo::width`] numbers: of length 1, or all zero for a text
+    /// without tokens.
+    ///
+    /// # Errors
+    /// A transformer fails; a table never does.
+    pub fn embed<'a>(
+        &self,
+        text: &str,
+        scratch: &'a mut Scratch,
+    ) -> Result<&'a [f32], EncodeError> {
+        self.fill(text, scratch)?;
+        Ok(&scratch.embedding)
     }
 
-    /// Fills in ids and embedding; returns the factor of [`Table::embed`].
-    pub(super) fn fill(&self, text: &str, scratch: &mut Scratch) -> f32 {
+    /// Fills in ids and embedding; returns the factor of [`Table::embed`], of a transformer 0.
+    pub(super) fn fill(&self, text: &str, scratch: &mut Scratch) -> Result<f32, EncodeError> {
         self.tokens(text, scratch);
         scratch.unreadable = unreadable(text);
-        self.table.embed(&scratch.ids, &mut scratch.embedding)
+        scratch.embedding.resize(self.info.width(), 0.0);
+        match &self.source {
+            Source::Table(table) => Ok(table.embed(&scratch.ids, &mut scratch.embedding)),
+            Source::Encoder(encoder) => {
+                encoder.encode(text, &mut scratch.embedding)?;
+                check_finite(&scratch.embedding).map(|()| 0.0)
+            }
+        }
     }
 }
 
@@ -170,9 +204,21 @@ impl Model {
     /// If a part is missing, damaged (by its XXH3-128), of another format or out of range; the
     /// error names the part and what was expected. Other files in `parts` are ignored.
     pub fn load(parts: BundleParts) -> Result<Self, BundleError> {
-        let mut model = Self::open(Bundle::open(parts, Checksums::Verify)?)?;
+        Self::check(parts, None)
+    }
+
+    /// Reads a bundle that was trained with a transformer.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; if it was trained with another transformer or none.
+    pub fn load_with(parts: BundleParts, encoder: Arc<dyn Encoder>) -> Result<Self, BundleError> {
+        Self::check(parts, Some(encoder))
+    }
+
+    fn check(parts: BundleParts, encoder: Option<Arc<dyn Encoder>>) -> Result<Self, BundleError> {
+        let mut model = Self::open(Bundle::open(parts, Checksums::Verify)?, encoder)?;
         let wrong = |reason| BundleError::malformed(EXAMPLES, reason);
-        model.examples.check(&model.info.labels).map_err(wrong)?;
+        model.examples.check(&model.info.labels, model.info.training.templates).map_err(wrong)?;
         Ok(model)
     }
 
@@ -181,16 +227,18 @@ impl Model {
     /// # Errors
     /// Never in a build that passed its tests, which verify the checksums.
     pub fn builtin() -> Result<Self, BundleError> {
-        Self::open(Bundle::open(builtin_parts(), Checksums::Trust)?)
+        Self::open(Bundle::open(builtin_parts(), Checksums::Trust)?, None)
     }
 
-    fn open(mut bundle: Bundle) -> Result<Self, BundleError> {
+    fn open(mut bundle: Bundle, encoder: Option<Arc<dyn Encoder>>) -> Result<Self, BundleError> {
         let info = bundle.manifest.classifier.take().ok_or_else(|| {
             BundleError::malformed(MANIFEST, "has no classifier: this is a table; `train` takes it")
         })?;
-        let embedder = Embedder::open(&mut bundle)?;
-        let (tokens, labels) = (embedder.info.tokens, info.labels.len());
-        let head = Head::parse(&bundle.sized(HEAD, Head::size(labels))?, labels, info.temperature)
+        let embedder = Embedder::open(&mut bundle, encoder)?;
+        let (tokens, labels) = (embedder.vocabulary(), info.labels.len());
+        let width = embedder.info.width();
+        let head = bundle.sized(HEAD, Head::size(labels, width))?;
+        let head = Head::parse(&head, labels, info.temperature)
             .map_err(|reason| BundleError::malformed(HEAD, reason))?;
         let mut lexicon = |part: &str, terms: usize| {
             let bytes = bundle.sized(part, Lexicon::size(terms, labels))?;
@@ -199,8 +247,18 @@ impl Model {
         };
         let (lexicon, fragments) =
             (lexicon(LEXICON, tokens)?, lexicon(FRAGMENT_LEXICON, FRAGMENTS)?);
-        let examples = Examples::unread(bundle.part(EXAMPLES)?);
-        let groups = Self::open_groups(&mut bundle, &info)?;
+        let mut examples = Examples::unread(bundle.part(EXAMPLES)?);
+        let groups = match embedder.source {
+            Source::Table(_) => Self::open_groups(&mut bundle, &info)?,
+            Source::Encoder(_) => {
+                let size = Quantised::size(info.training.templates, width);
+                let bytes = bundle.sized(EXAMPLE_EMBEDDINGS, size)?;
+                let read = Quantised::parse(bytes, info.training.templates, width);
+                let wrong = |reason| BundleError::malformed(EXAMPLE_EMBEDDINGS, reason);
+                examples.embeddings = Some(read.map_err(wrong)?);
+                None
+            }
+        };
         Ok(Self { embedder, head, lexicon, fragments, info, examples, groups })
     }
 
@@ -241,28 +299,50 @@ impl Model {
         &self.embedder
     }
 
-    /// The labels of `template`, best first. The same on every run and every engine.
-    pub fn predict(&self, template: &str, scratch: &mut Scratch) -> Prediction {
-        self.score(template, scratch);
+    /// The labels of `template`, best first. The same on every run and, unless a transformer embeds,
+    /// on every engine.
+    ///
+    /// # Errors
+    /// A transformer fails; a model of a table never does.
+    pub fn predict(
+        &self,
+        template: &str,
+        scratch: &mut Scratch,
+    ) -> Result<Prediction, EncodeError> {
+        self.score(template, scratch)?;
         self.probabilities(scratch);
-        Prediction::of(&scratch.probabilities)
+        Ok(Prediction::of(&scratch.probabilities))
     }
 
     /// The same with the template's group, if the model has groups.
-    pub fn predict_with_group(&self, template: &str, scratch: &mut Scratch) -> Prediction {
-        let prediction = self.predict(template, scratch);
-        groups::point(&*scratch.embedding, &scratch.probabilities, &mut scratch.point);
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn predict_with_group(
+        &self,
+        template: &str,
+        scratch: &mut Scratch,
+    ) -> Result<Prediction, EncodeError> {
+        let prediction = self.predict(template, scratch)?;
+        groups::point(&scratch.embedding, &scratch.probabilities, &mut scratch.point);
         let nearest = |groups: &Groups| groups.nearest(&scratch.point, &mut scratch.sums);
         let group = self.groups.as_ref().map(nearest);
-        Prediction { group, ..prediction }
+        Ok(Prediction { group, ..prediction })
     }
 
-    /// Where `template` stands among the centroids of groups: [`WIDTH`] numbers and one for each
+    /// Where `template` stands among the centroids of groups: [`EmbedderInfo::width`] numbers and one for each
     /// label. What `train` makes groups of.
-    pub fn point<'a>(&self, template: &str, scratch: &'a mut Scratch) -> &'a [f32] {
-        self.predict(template, scratch);
-        groups::point(&*scratch.embedding, &scratch.probabilities, &mut scratch.point);
-        &scratch.point
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn point<'a>(
+        &self,
+        template: &str,
+        scratch: &'a mut Scratch,
+    ) -> Result<&'a [f32], EncodeError> {
+        self.predict(template, scratch)?;
+        groups::point(&scratch.embedding, &scratch.probabilities, &mut scratch.point);
+        Ok(&scratch.point)
     }
 
     /// How many groups there are; none in bundles made before there were any.
@@ -290,19 +370,26 @@ impl Model {
         shrink(&mut scratch.probabilities, trust);
     }
 
-    /// Fills in the logits; returns the factor of [`Table::embed`].
-    pub(super) fn score(&self, template: &str, scratch: &mut Scratch) -> f32 {
-        let factor = self.embedder.fill(template, scratch);
+    /// Fills in the logits; returns what [`Embedder::fill`] does.
+    pub(super) fn score(&self, template: &str, scratch: &mut Scratch) -> Result<f32, EncodeError> {
+        let factor = self.embedder.fill(template, scratch)?;
         self.head.logits(&scratch.embedding, &mut scratch.logits);
         scratch.words.collect_set(scratch.ids.iter().copied(), self.lexicon.values());
         self.lexicon.add(&scratch.words, &mut scratch.logits, &mut scratch.sums);
         scratch.fragments.collect_all(fragments(&scratch.normal), self.fragments.values());
         self.fragments.add(&scratch.fragments, &mut scratch.logits, &mut scratch.sums);
-        factor
+        Ok(factor)
     }
 
     /// As [`Embedder::embed`].
-    pub fn embed<'a>(&self, text: &str, scratch: &'a mut Scratch) -> &'a [f32] {
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn embed<'a>(
+        &self,
+        text: &str,
+        scratch: &'a mut Scratch,
+    ) -> Result<&'a [f32], EncodeError> {
         self.embedder.embed(text, scratch)
     }
 }

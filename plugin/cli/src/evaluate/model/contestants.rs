@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use logtriage_engine::semantic::Embedder;
+use logtriage_engine::semantic::{Embedder, Pooling};
+use logtriage_onnx::{Files, Transformer, Usage};
 
 use super::Args;
 use super::{rivals, tfidf};
-use crate::distil::Teacher;
 use crate::failure::Failure;
 use crate::labelled::Labelled;
 use crate::train::features::{Features, Sample};
 use crate::train::sentence;
+use crate::transformer::MAX_LENGTH;
 
 /// Inverse strengths of regularisation that the baselines choose from, by the macro-F1 that is then
 /// reported: an advantage that ours, which has one, does not have.
@@ -52,7 +53,7 @@ impl<'a> Contest<'a> {
         data: &Labelled,
         embedder: &'a Embedder,
     ) -> Result<Self, Failure> {
-        let features = Features::of(&data.rows, embedder);
+        let features = Features::of(&data.rows, embedder).map_err(sentence)?;
         let ours = Means::Regression { features, embedder: Some(embedder), grid: vec![args.c] };
         let mut contest = Self {
             contestants: vec![Contestant { name: "this model", means: ours }],
@@ -77,13 +78,16 @@ impl<'a> Contest<'a> {
     }
 
     fn transformer(&mut self, args: &Args, data: &Labelled) -> Result<(), Failure> {
-        let (Some(model), Some(tokenizer)) = (&args.teacher, &args.tokenizer) else {
+        let (Some(model), Some(tokenizer)) = (&args.teacher, &args.embedder.tokenizer) else {
             self.miss("transformer + regression: no --teacher");
             return Ok(());
         };
-        let teacher = Teacher::open(model, tokenizer, args.onnxruntime.as_deref(), 1);
-        let mut teacher = teacher.map_err(sentence)?;
-        let (embeddings, cost) = rivals::embed(&mut teacher, data)?;
+        let (model, tokenizer) = (model.clone(), tokenizer.clone());
+        let files = Files { model, tokenizer, runtime: args.embedder.onnxruntime.clone() };
+        // One thread, whose time is what it costs.
+        let usage = Usage { pooling: Pooling::Mean, max_length: MAX_LENGTH, threads: 1 };
+        let teacher = Transformer::open(&files, usage).map_err(sentence)?;
+        let (embeddings, cost) = rivals::embed(&teacher, data)?;
         let features = dense(embeddings);
         let grid = GRID.to_vec();
         let means = Means::Regression { features, embedder: None, grid };

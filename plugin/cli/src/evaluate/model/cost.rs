@@ -45,7 +45,7 @@ fn measure(data: &Labelled) -> Result<Duration, Failure> {
     let start = ThreadTime::now();
     for _ in 0..ROUNDS {
         for row in &data.rows {
-            black_box(model.predict(black_box(&row.template), &mut scratch));
+            black_box(model.predict(black_box(&row.template), &mut scratch)).map_err(sentence)?;
         }
     }
     Ok(start.elapsed().div_f64((ROUNDS * data.rows.len()).max(1) as f64))

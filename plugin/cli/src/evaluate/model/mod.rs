@@ -23,13 +23,15 @@ mod tfidf;
 mod trial;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use logtriage_engine::semantic::Embedder;
+use logtriage_engine::semantic::{Embedder, Encoder};
 
 use crate::failure::{Ended, Failure};
 use crate::labelled::{Columns, Labelled};
 use crate::train::guarantee::Target;
+use crate::transformer::EmbedderArgs;
 use crate::{screen, setup, train};
 use contestants::Contest;
 use report::Report;
@@ -45,6 +47,7 @@ Examples:
   logtriage evaluate model tickets.csv
   logtriage evaluate model tickets.csv --learning-curve --report tickets-report/
   logtriage evaluate model tickets.csv --teacher model.onnx --tokenizer tokenizer.json
+  logtriage evaluate model tickets.csv --embedder onnx --onnx model.onnx --tokenizer tokenizer.json
 
 Baselines, where they apply: TF-IDF and a sentence transformer, each under logistic regression with
 the best of four C (ours has one); the built-in rules alone; a grep for fail|error. Intervals
@@ -71,16 +74,11 @@ pub(super) struct Args {
     /// Table or bundle whose embedding is used [default: the built-in model's]
     #[arg(long, value_name = "DIR")]
     table: Option<PathBuf>,
-    /// Sentence transformer to compare with: inputs input_ids, attention_mask, token_type_ids; output
-    /// last_hidden_state, of which the mean is taken
+    /// Sentence transformer to compare with, beside its --tokenizer: the mean over its tokens' vectors
     #[arg(long, requires = "tokenizer", value_name = "FILE")]
     teacher: Option<PathBuf>,
-    /// Its WordPiece tokenizer.json
-    #[arg(long, requires = "teacher", value_name = "FILE")]
-    tokenizer: Option<PathBuf>,
-    /// ONNX Runtime's shared library
-    #[arg(long, env = "ORT_DYLIB_PATH", value_name = "FILE")]
-    onnxruntime: Option<PathBuf>,
+    #[command(flatten)]
+    embedder: EmbedderArgs,
     #[command(flatten)]
     columns: Columns,
 }
@@ -139,7 +137,8 @@ fn evaluate(args: &Args, data: &Labelled) -> Result<Report, Failure> {
 
 fn embedder(args: &Args) -> Result<Embedder, Failure> {
     let parts = setup::bundle(args.table.as_deref())?;
-    Embedder::load(parts).map_err(train::sentence)
+    let encoder = args.embedder.open()?.map(|transformer| transformer as Arc<dyn Encoder>);
+    Ok(train::embedder(parts, encoder)?.0)
 }
 
 fn progress(steps: usize) -> ProgressBar {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use indicatif::{ProgressBar, ProgressStyle};
+use logtriage_engine::semantic::Encoder;
 use logtriage_engine::{DEFAULT_LABELS, Labels, RuleScratch, Rules};
+use logtriage_onnx::Transformer;
 
-use crate::distil::Teacher;
 use crate::failure::Failure;
 use crate::labelled::Labelled;
 use crate::train::sentence;
@@ -45,16 +46,18 @@ pub(super) fn rules(data: &Labelled) -> Result<Option<Vec<Option<usize>>>, Failu
 
 /// The transformer's embedding of each template, and the time of this core that one takes.
 pub(super) fn embed(
-    teacher: &mut Teacher,
+    teacher: &Transformer,
     data: &Labelled,
 ) -> Result<(Vec<Vec<f64>>, Duration), Failure> {
+    let mut embedding = vec![0.0; teacher.info().width];
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} embeddings, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(data.rows.len() as u64).with_style(style);
     let start = ThreadTime::now();
     let mut embeddings = Vec::with_capacity(data.rows.len());
     for row in &data.rows {
-        embeddings.push(teacher.embed(&row.template).map_err(sentence)?);
+        teacher.encode(&row.template, &mut embedding).map_err(sentence)?;
+        embeddings.push(embedding.iter().copied().map(f64::from).collect());
         bar.inc(1);
     }
     let each = start.elapsed().div_f64(data.rows.len().max(1) as f64);
