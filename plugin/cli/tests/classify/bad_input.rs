@@ -379,5 +379,6 @@ fn memory_does_not_grow_with_the_input() {
     assert_eq!(child.wait().expect("an end").code(), Some(1));
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
     let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
-    assert!(kilobytes < 40_000, "{kilobytes} kB");
+    // Of 62 MB that went in, and beside the program itself.
+    assert!(kilobytes < 48_000, "{kilobytes} kB");
 }
