@@ -189,7 +189,7 @@ fn groups_hold_what_their_title_says() {
         (found + usize::from(group(model.group_title(g)) == g), all + 1)
     });
     assert!(all > 20 && 10 * found >= 9 * all, "{found} of {all}");
-    assert_ne!(group("Backup of <id> failed"), group("Backup of <id> completed"));
+    assert_ne!(group("Backup of <id> failed"), group("Backup completed successfully"));
 }
 
 #[test]
