@@ -133,10 +133,10 @@ impl<'t> Redactor<'t> {
             .command
             .password(self.text, self.at, end)
             .or_else(|| names::value_behind(self.text, self.at, end, self.before));
-        let shape = shapes::inside_token(self.text, self.at, end);
-        let escaped = escaped::value_inside(self.text, self.at, end);
-        let escaped = escaped.map(|(from, to)| (from, to, REDACTED));
-        if let Some((from, to, with)) = shape.into_iter().chain(escaped).min() {
+        // Nothing stands inside a plain word, as most tokens are.
+        let is_word = token.bytes().all(|b| b.is_ascii_alphabetic());
+        let inside = if is_word { None } else { self.inside(end) };
+        if let Some((from, to, with)) = inside {
             self.replace(from, to, with);
             // What follows may hold more.
             self.before = "";
@@ -147,6 +147,14 @@ impl<'t> Redactor<'t> {
         if let Some((from, to)) = secret {
             self.replace(from, to, REDACTED);
         }
+    }
+
+    /// What is to be redacted first inside the token up to `end`.
+    fn inside(&self, end: usize) -> Option<(usize, usize, &'static str)> {
+        let shape = shapes::inside_token(self.text, self.at, end);
+        let escaped = escaped::value_inside(self.text, self.at, end);
+        let escaped = escaped.map(|(from, to)| (from, to, REDACTED));
+        shape.into_iter().chain(escaped).min()
     }
 
     fn replace(&mut self, from: usize, to: usize, with: &str) {

@@ -186,15 +186,16 @@ pub(super) fn kind(word: &str) -> Option<Name> {
             || !before.is_ascii_alphanumeric()
             || before.is_ascii_lowercase() && first.is_ascii_uppercase()
     };
-    if let Some((_, name)) = WORDS.iter().find(|(word, _)| ends(word).is_some_and(begins_word)) {
+    let mut alike = WORDS.iter().filter(|(name, _)| name.bytes().next_back() == Some(last));
+    if let Some((_, name)) = alike.find(|(name, _)| ends(name).is_some_and(begins_word)) {
         return Some(*name);
     }
     // `password_confirmation`, `password2`; what holds escapes is no name.
-    let is_plain = !word.contains(['%', '\\']);
+    let is_plain = || !word.contains(['%', '\\']);
     let holds = |part: &str| {
         word.as_bytes().windows(part.len()).any(|w| w.eq_ignore_ascii_case(part.as_bytes()))
     };
-    if is_plain && holds("password") {
+    if holds("password") && is_plain() {
         return Some(Name::Secret);
     }
     // Capitals of other alphabets.

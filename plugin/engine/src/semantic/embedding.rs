@@ -55,6 +55,7 @@ impl Table {
     /// Writes the embedding of `ids` to `out`, which is [`WIDTH`] long: of length 1, or all zero if there is nothing in it.
     /// What it returns is the factor from the weighted sum to the embedding.
     pub(crate) fn embed(&self, ids: &[u32], out: &mut [f32]) -> f32 {
+        let Some(out) = out.first_chunk_mut::<WIDTH>() else { return 0.0 };
         out.fill(0.0);
         let mut total = 0.0_f32;
         for &id in ids {
@@ -83,16 +84,17 @@ impl Table {
 }
 
 /// Adds a row times `factor`. Eight numbers a round, for which an interpreter checks a loop once.
-fn add_row(row: &[u8], factor: f32, out: &mut [f32]) {
+fn add_row(row: &[u8], factor: f32, out: &mut [f32; WIDTH]) {
     for (sums, bytes) in out.as_chunks_mut::<8>().0.iter_mut().zip(row.as_chunks::<8>().0) {
-        for (sum, &byte) in sums.iter_mut().zip(bytes) {
-            *sum += factor * f32::from(byte as i8);
+        let values = bytes.map(|byte| factor * f32::from(byte as i8));
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value;
         }
     }
 }
 
 /// From the weighted sum to the mean, and from there to length 1.
-fn normalise(sum: &mut [f32], total: f32) -> f32 {
+fn normalise(sum: &mut [f32; WIDTH], total: f32) -> f32 {
     if total <= 0.0 {
         return 0.0;
     }
