@@ -19,7 +19,8 @@ pub(crate) struct Cache {
 #[derive(Debug)]
 struct Entry {
     template: Box<str>,
-    redacted: Redacted,
+    /// Once somebody has wanted to tell it.
+    redacted: Option<Redacted>,
     prediction: Prediction,
 }
 
@@ -33,21 +34,26 @@ impl Cache {
         Self { entries }
     }
 
-    /// What the model said of a message's template. The message learns how the template is told.
-    pub(crate) fn get(&mut self, seen: &Seen) -> Option<Prediction> {
-        let entry = self.entries.get(&seen.id)?;
+    /// What the model said of a message's template. The message learns how the template is told, if
+    /// that is known or `is_told`.
+    pub(crate) fn get(&mut self, seen: &Seen, is_told: bool) -> Option<Prediction> {
+        let entry = self.entries.get_mut(&seen.id)?;
         if !equal(entry.template.as_bytes(), seen.template.as_bytes()) {
             return None;
         }
-        seen.redact(|| entry.redacted.clone());
+        if is_told && entry.redacted.is_none() {
+            entry.redacted = Some(seen.redacted().clone());
+        } else if let Some(redacted) = &entry.redacted {
+            seen.redact(|| redacted.clone());
+        }
         Some(entry.prediction)
     }
 
-    /// Keeps what the model said, and gives it back.
-    pub(crate) fn put(&mut self, seen: &Seen, prediction: Prediction) -> Prediction {
-        let (template, redacted) = (seen.template.clone(), seen.redacted().clone());
+    /// Keeps what the model said, and how the template is told if it `is_told`: to find that is slow.
+    pub(crate) fn put(&mut self, seen: &Seen, prediction: Prediction, is_told: bool) {
+        let redacted = is_told.then(|| seen.redacted().clone());
+        let template = seen.template.clone();
         self.entries.put(seen.id, Entry { template, redacted, prediction });
-        prediction
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -68,21 +74,21 @@ mod tests {
     #[test]
     fn a_collision_is_a_miss() {
         let mut cache = Cache::new(2);
-        cache.put(&seen(7, "one"), Prediction::default());
-        assert!(cache.get(&seen(7, "one")).is_some());
-        assert!(cache.get(&seen(7, "two")).is_none());
+        cache.put(&seen(7, "one"), Prediction::default(), false);
+        assert!(cache.get(&seen(7, "one"), false).is_some());
+        assert!(cache.get(&seen(7, "two"), false).is_none());
     }
 
     #[test]
     fn the_least_recently_used_goes_first() {
         let mut cache = Cache::new(2);
         for (id, template) in [(1, "a"), (2, "b")] {
-            cache.put(&seen(id, template), Prediction::default());
+            cache.put(&seen(id, template), Prediction::default(), false);
         }
-        assert!(cache.get(&seen(1, "a")).is_some());
-        cache.put(&seen(3, "c"), Prediction::default());
-        assert!(cache.get(&seen(2, "b")).is_none());
-        assert!(cache.get(&seen(1, "a")).is_some());
+        assert!(cache.get(&seen(1, "a"), false).is_some());
+        cache.put(&seen(3, "c"), Prediction::default(), false);
+        assert!(cache.get(&seen(2, "b"), false).is_none());
+        assert!(cache.get(&seen(1, "a"), false).is_some());
         assert_eq!(cache.len(), 2);
     }
 }

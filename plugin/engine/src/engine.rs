@@ -402,7 +402,8 @@ impl Engine {
 
     /// What the model says of the template; it is not asked beyond the limit on new templates.
     fn predict(&mut self, seen: &Seen, now: u64) -> Opinion {
-        let prediction = match self.cache.get(seen) {
+        let has_verdicts = !(self.persons.is_empty() && self.machines.is_empty());
+        let prediction = match self.cache.get(seen, has_verdicts) {
             Some(prediction) => {
                 self.stats.cache_hits += 1;
                 prediction
@@ -424,7 +425,11 @@ impl Engine {
                     model.predict(&seen.template, scratch)
                 };
                 match prediction {
-                    Ok(prediction) => self.cache.put(seen, prediction),
+                    Ok(prediction) => {
+                        let is_told = has_verdicts || !self.setup.reaches_threshold(&prediction);
+                        self.cache.put(seen, prediction, is_told);
+                        prediction
+                    }
                     Err(failure) => {
                         self.stats.encoder_failures += 1;
                         self.failure.get_or_insert(failure);

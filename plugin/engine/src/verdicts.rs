@@ -115,9 +115,14 @@ impl Verdicts {
         self.known.retain(|_, known| known.reading == self.reading);
     }
 
+    /// Whether nothing is known of any template.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// What is known of a message's template.
     pub(crate) fn of(&self, seen: &Seen) -> Option<&Known> {
-        if self.known.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let (id, template) = seen.known_by();

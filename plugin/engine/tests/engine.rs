@@ -394,6 +394,18 @@ fn what_waits_for_a_verdict_is_redacted() {
     }
 }
 
+/// Whose secret nobody looked for before: the model was sure, and the template in the cache.
+#[test]
+fn a_verdict_holds_for_a_template_that_the_model_was_sure_of() {
+    let secret = |word: &str| format!("gateway login with password {word} took 3 ms");
+    let mut engine = sure("");
+    assert_eq!(label(&mut engine, &secret("hunter2")).tier, Tier::Semantic);
+    engine.learn(Kind::Person, &[verdict(&secret("letmein"), "Security Alert", "ana")]);
+    for word in ["hunter2", "hunter2", "swordfish"] {
+        assert_eq!(label(&mut engine, &secret(word)).by, Some("ana"));
+    }
+}
+
 #[test]
 fn a_message_waits_only_where_the_config_says_so() {
     let mut engine = unsure("[reasoning]\nshare = \"message\"\n");
