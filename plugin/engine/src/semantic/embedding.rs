@@ -2,12 +2,13 @@
 //!
 //! The rows are distilled from a sentence transformer (Tulkens and van Dongen, Model2Vec, 2024);
 //! the weights are the smooth inverse frequencies of Arora, Liang and Ma (ICLR 2017). The numbers
-//! are the same on every engine: f32, one accumulator per dimension, tokens in the order of the
-//! text, no fused multiply-add, nothing but `+ * /` and the exactly rounded square root.
+//! are the same on every engine: f32, tokens in the order of their ids, no fused multiply-add,
+//! nothing but `+ * /` and the exactly rounded square root.
 
 use std::borrow::Cow;
 
 use super::head::Head;
+use super::rows::add_weighted;
 
 /// Numbers in an embedding.
 pub const WIDTH: usize = 256;
@@ -52,18 +53,23 @@ impl Table {
         self.scales.get(id as usize).copied().unwrap_or(0.0)
     }
 
-    /// Writes the embedding of `ids` to `out`, which is [`WIDTH`] long: of length 1, or all zero if there is nothing in it.
-    /// What it returns is the factor from the weighted sum to the embedding.
+    /// What a token's row is multiplied by in the weighted sum.
+    fn factor(&self, id: u32) -> f32 {
+        self.weight(id) * self.scale(id)
+    }
+
+    /// Writes the embedding of `ids`, which ascend, to `out`, which is [`WIDTH`] long: of length 1, or
+    /// all zero if there is nothing in it. What it returns is the factor from the weighted sum to the
+    /// embedding.
     pub(crate) fn embed(&self, ids: &[u32], out: &mut [f32]) -> f32 {
         let Some(out) = out.first_chunk_mut::<WIDTH>() else { return 0.0 };
         out.fill(0.0);
-        let mut total = 0.0_f32;
-        for &id in ids {
-            let weight = self.weight(id);
-            total += weight;
-            add_row(self.row(id), weight * self.scale(id), out);
-        }
-        normalise(out, total)
+        let row = |run: &[u32]| {
+            let id = *run.first()?;
+            Some((self.row(id), run.len() as f32 * self.factor(id)))
+        };
+        add_weighted(ids.chunk_by(|a, b| a == b).filter_map(row), out);
+        normalise(out, ids.iter().map(|&id| self.weight(id)).sum())
     }
 
     /// What each of `ids` adds to the logit of `label`, given the factor that [`Table::embed`]
@@ -78,18 +84,8 @@ impl Table {
         ids.iter().map(move |&id| {
             let row = self.row(id).iter().map(|&byte| f64::from(byte as i8));
             let dot: f64 = row.zip(head.column(label)).map(|(x, w)| x * f64::from(w)).sum();
-            dot * f64::from(self.weight(id) * self.scale(id)) * f64::from(factor)
+            dot * f64::from(self.factor(id)) * f64::from(factor)
         })
-    }
-}
-
-/// Adds a row times `factor`. Eight numbers a round, for which an interpreter checks a loop once.
-fn add_row(row: &[u8], factor: f32, out: &mut [f32; WIDTH]) {
-    for (sums, bytes) in out.as_chunks_mut::<8>().0.iter_mut().zip(row.as_chunks::<8>().0) {
-        let values = bytes.map(|byte| factor * f32::from(byte as i8));
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += value;
-        }
     }
 }
 

@@ -16,8 +16,8 @@ const BITS: u32 = 15;
 /// The place of each fragment of a normalised text, in the order of the text; of a text of fewer
 /// than four bytes there is none.
 pub(crate) fn fragments(normal: &str) -> impl Iterator<Item = u32> + '_ {
-    let run = |bytes: &[u8]| bytes.first_chunk::<LENGTH>().map(|run| place(*run));
-    normal.as_bytes().windows(LENGTH).filter_map(run)
+    let run = |bytes: &[u8]| bytes.first_chunk::<LENGTH>().copied().unwrap_or_default();
+    normal.as_bytes().windows(LENGTH).map(move |bytes| place(run(bytes)))
 }
 
 /// Fibonacci hashing: the top bits of a product with 2³² by the golden ratio.

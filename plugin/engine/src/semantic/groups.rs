@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use super::bundle::{LABEL_RULE, is_label};
 use super::embedding::{WIDTH, floats_within};
+use super::rows::add_weighted;
 
 /// What the square roots of the probabilities are multiplied by.
 const LABELS_SHARE: f32 = 3.0;
@@ -85,11 +86,8 @@ impl Groups {
         sums.clear();
         sums.resize(self.scales.len(), 0.0);
         let levels = self.bytes.get(8 * self.scales.len()..).unwrap_or_default();
-        for (&x, row) in point.iter().zip(levels.chunks_exact(self.scales.len().max(1))) {
-            for (sum, &level) in sums.iter_mut().zip(row) {
-                *sum += x * f32::from(level as i8);
-            }
-        }
+        let rows = levels.chunks_exact(self.scales.len().max(1));
+        add_weighted(rows.zip(point.iter().copied()), sums);
         let mut best = (0, f32::NEG_INFINITY);
         for ((group, &sum), (&scale, &offset)) in
             (0..).zip(&*sums).zip(self.scales.iter().zip(&self.offsets))

@@ -10,13 +10,17 @@
 
 use super::embedding::floats;
 
+/// Labels that are scored at once.
+const LANES: usize = 12;
+
 /// The weights of every label.
 #[derive(Debug)]
 pub(crate) struct Head {
     /// Per label.
     bias: Vec<f32>,
-    /// One run of labels for each dimension, so that the inner loop runs over labels.
-    weights: Vec<f32>,
+    /// Twelve labels after twelve, and for each of these blocks dimension after dimension: what pays
+    /// in an interpreter is a loop of known length. Zeros stand for labels that there are not.
+    weights: Vec<[f32; LANES]>,
     temperature: f64,
 }
 
@@ -38,7 +42,11 @@ impl Head {
         if labels == 0 || weights.is_empty() || !weights.len().is_multiple_of(labels) {
             return Err(format!("does not have as many weights for each of {labels} labels"));
         }
-        Ok(Self { bias, weights, temperature })
+        let rows = weights.chunks_exact(labels);
+        let lanes = |row: &[f32], first| std::array::from_fn(|n| at(row, first + n));
+        let blocks = (0..labels).step_by(LANES);
+        let weights = blocks.flat_map(|first| rows.clone().map(move |row| lanes(row, first)));
+        Ok(Self { bias, weights: weights.collect(), temperature })
     }
 
     /// Labels.
@@ -53,22 +61,30 @@ impl Head {
 
     /// The weights of one label, dimension by dimension.
     pub(crate) fn column(&self, label: usize) -> impl Iterator<Item = f32> + '_ {
-        self.rows().map(move |row| row.get(label).copied().unwrap_or(0.0))
+        let rows = self.blocks().nth(label / LANES).unwrap_or_default().iter();
+        rows.map(move |row| at(row, label % LANES))
     }
 
-    /// For each dimension the weights of all labels.
-    fn rows(&self) -> impl Iterator<Item = &[f32]> {
-        // `parse` refuses a head without labels.
-        self.weights.chunks_exact(self.len().max(1))
+    /// For each block of labels their weights in each dimension.
+    fn blocks(&self) -> std::slice::ChunksExact<'_, [f32; LANES]> {
+        let dimensions = self.weights.len() / self.len().div_ceil(LANES).max(1);
+        // `parse` refuses a head without weights.
+        self.weights.chunks_exact(dimensions.max(1))
     }
 
     /// Writes one logit for each label.
     pub(crate) fn logits(&self, embedding: &[f32], out: &mut Vec<f32>) {
         out.clear();
         out.extend_from_slice(&self.bias);
-        for (&x, row) in embedding.iter().zip(self.rows()) {
-            for (sum, &weight) in out.iter_mut().zip(row) {
-                *sum += x * weight;
+        for (out, rows) in out.chunks_mut(LANES).zip(self.blocks()) {
+            let mut sums: [f32; LANES] = std::array::from_fn(|n| at(out, n));
+            for (&x, row) in embedding.iter().zip(rows) {
+                for (sum, &weight) in sums.iter_mut().zip(row) {
+                    *sum += x * weight;
+                }
+            }
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = sum;
             }
         }
     }
@@ -87,4 +103,8 @@ impl Head {
             *value /= total;
         }
     }
+}
+
+fn at(row: &[f32], place: usize) -> f32 {
+    row.get(place).copied().unwrap_or_default()
 }

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use super::embedding::floats_within;
+use super::rows::add_weighted;
 
 /// A value for every term, a signed byte for every term and label, a scale for every label. Terms are
 /// tokens, or places of fragments.
@@ -59,11 +60,7 @@ impl Lexicon {
     pub(crate) fn add(&self, terms: &Terms, logits: &mut [f32], sums: &mut Vec<f32>) {
         sums.clear();
         sums.resize(logits.len(), 0.0);
-        for &(term, value) in &terms.values {
-            for (sum, &byte) in sums.iter_mut().zip(self.row(term)) {
-                *sum += value * f32::from(byte as i8);
-            }
-        }
+        add_weighted(terms.values.iter().map(|&(term, value)| (self.row(term), value)), sums);
         for ((logit, &sum), &scale) in logits.iter_mut().zip(sums.iter()).zip(&self.scales) {
             *logit += sum * scale;
         }

@@ -23,6 +23,7 @@ mod groups;
 mod head;
 mod lexicon;
 mod model;
+mod rows;
 mod trust;
 mod wordpiece;
 

@@ -23,6 +23,8 @@ use super::wordpiece::WordPiece;
 pub struct Scratch {
     pub(super) normal: String,
     pub(super) ids: Vec<u32>,
+    /// The same, ascending.
+    sorted: Vec<u32>,
     unreadable: usize,
     pub(super) embedding: Vec<f32>,
     pub(super) words: Terms,
@@ -170,10 +172,12 @@ impl Embedder {
     /// Fills in ids and embedding; returns the factor of [`Table::embed`], of a transformer 0.
     pub(super) fn fill(&self, text: &str, scratch: &mut Scratch) -> Result<f32, EncodeError> {
         self.tokens(text, scratch);
+        scratch.sorted.clone_from(&scratch.ids);
+        scratch.sorted.sort_unstable();
         scratch.unreadable = unreadable(text);
         scratch.embedding.resize(self.info.width(), 0.0);
         match &self.source {
-            Source::Table(table) => Ok(table.embed(&scratch.ids, &mut scratch.embedding)),
+            Source::Table(table) => Ok(table.embed(&scratch.sorted, &mut scratch.embedding)),
             Source::Encoder(encoder) => {
                 encoder.encode(text, &mut scratch.embedding)?;
                 check_finite(&scratch.embedding).map(|()| 0.0)
@@ -374,7 +378,7 @@ impl Model {
     pub(super) fn score(&self, template: &str, scratch: &mut Scratch) -> Result<f32, EncodeError> {
         let factor = self.embedder.fill(template, scratch)?;
         self.head.logits(&scratch.embedding, &mut scratch.logits);
-        scratch.words.collect_set(scratch.ids.iter().copied(), self.lexicon.values());
+        scratch.words.collect_set(scratch.sorted.iter().copied(), self.lexicon.values());
         self.lexicon.add(&scratch.words, &mut scratch.logits, &mut scratch.sums);
         scratch.fragments.collect_all(fragments(&scratch.normal), self.fragments.values());
         self.fragments.add(&scratch.fragments, &mut scratch.logits, &mut scratch.sums);

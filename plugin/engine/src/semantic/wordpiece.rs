@@ -11,6 +11,8 @@
 use unicode_categories::UnicodeCategories;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::swar::equal;
+
 /// A longer word, in characters, is one unknown token.
 const MAX_WORD_CHARS: usize = 100;
 /// Ids are stored in 16 bits, next to a 16-bit tag.
@@ -54,27 +56,24 @@ impl WordPiece {
     pub(crate) fn encode(&self, text: &str, normal: &mut String, ids: &mut Vec<u32>) {
         normal.clear();
         normalise(text, normal);
-        for word in normal.split(' ') {
-            for part in word.split_inclusive(is_punctuation) {
-                self.encode_part(part, ids);
+        let mut hashes = Hashes::default();
+        let mut start = 0;
+        for (at, c) in normal.char_indices() {
+            let is_blank = c == ' ';
+            if !is_blank && !is_punctuation(c) {
+                continue;
+            }
+            self.encode_word(normal.get(start..at).unwrap_or_default(), &mut hashes, ids);
+            start = at + c.len_utf8();
+            if !is_blank {
+                self.encode_word(normal.get(at..start).unwrap_or_default(), &mut hashes, ids);
             }
         }
+        self.encode_word(normal.get(start..).unwrap_or_default(), &mut hashes, ids);
     }
 
-    /// A run of other characters, of which the last may be punctuation: that is a word of its own.
-    fn encode_part(&self, part: &str, ids: &mut Vec<u32>) {
-        let Some((at, last)) = part.char_indices().next_back() else { return };
-        if !is_punctuation(last) {
-            return self.encode_word(part, ids);
-        }
-        let (before, punctuation) = part.split_at(at);
-        if !before.is_empty() {
-            self.encode_word(before, ids);
-        }
-        self.encode_word(punctuation, ids);
-    }
-
-    fn encode_word(&self, word: &str, ids: &mut Vec<u32>) {
+    /// A run of other characters than blanks and punctuation, a single one of these, or nothing.
+    fn encode_word(&self, word: &str, hashes: &mut Hashes, ids: &mut Vec<u32>) {
         if word.len() > MAX_WORD_CHARS && word.chars().count() > MAX_WORD_CHARS {
             return ids.push(self.unknown);
         }
@@ -82,7 +81,7 @@ impl WordPiece {
         let mut rest = word;
         while !rest.is_empty() {
             let continues = rest.len() < word.len();
-            let Some((id, len)) = self.vocabulary.longest_prefix(rest, continues) else {
+            let Some((id, len)) = self.vocabulary.longest_prefix(rest, continues, hashes) else {
                 ids.truncate(first);
                 return ids.push(self.unknown);
             };
@@ -137,6 +136,15 @@ fn is_ideograph(c: char) -> bool {
 
 fn is_punctuation(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_punctuation() } else { c.is_punctuation() }
+}
+
+/// Working space for the hash of each prefix of a piece.
+struct Hashes([u64; MAX_TOKEN_BYTES]);
+
+impl Default for Hashes {
+    fn default() -> Self {
+        Self([0; _])
+    }
 }
 
 /// Token text to id: open addressing with linear probing over one blob of text.
@@ -216,9 +224,13 @@ impl Vocabulary {
     }
 
     /// The longest known piece at the start of `rest`, which is not empty: its id and bytes.
-    fn longest_prefix(&self, rest: &str, continues: bool) -> Option<(u32, usize)> {
+    fn longest_prefix(
+        &self,
+        rest: &str,
+        continues: bool,
+        Hashes(hashes): &mut Hashes,
+    ) -> Option<(u32, usize)> {
         // FNV-1a grows byte by byte, so one pass yields the hash of every prefix.
-        let mut hashes = [0_u64; MAX_TOKEN_BYTES];
         let mut hash = seed(continues);
         let reach = rest.len().min(self.longest);
         for (slot, byte) in hashes.iter_mut().zip(rest.bytes().take(reach)) {
@@ -242,7 +254,9 @@ impl Vocabulary {
             }
             let id = (slot & 0xffff) - 1;
             if slot & 0xffff_0000 == tag(hash)
-                && self.key(id as usize) == (continues, std::str::from_utf8(piece).ok()?)
+                && let (key_continues, key) = self.key(id as usize)
+                && key_continues == continues
+                && equal(key.as_bytes(), piece)
             {
                 return Some(id);
             }
