@@ -3,6 +3,8 @@
 //! `./test` installs ONNX Runtime. Under plain `cargo test` the variable `ORT_DYLIB_PATH` must say where
 //! one is; without it these tests fail with the sentence that says how to get it.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,19 +14,7 @@ use logtriage_engine::semantic::{
 };
 use tempfile::TempDir;
 
-/// Two labels that one word tells apart.
-fn corpus() -> String {
-    let mut csv = "source,log_message,target_label\n".to_owned();
-    let things = ["disk", "queue", "mail", "cache", "index", "backup", "session", "volume"];
-    let places = ["here", "there", "inside", "outside", "above", "below", "before", "behind"];
-    for (n, thing) in things.iter().enumerate() {
-        for place in places {
-            csv += &format!("system{},{thing} {place} failed badly,Error\n", n % 4);
-            csv += &format!("system{},{thing} {place} started well,System Notification\n", n % 4);
-        }
-    }
-    csv
-}
+use support::corpus;
 
 fn model(name: &str, file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../onnx/tests/data").join(name).join(file)

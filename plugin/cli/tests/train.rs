@@ -1,5 +1,7 @@
 //! `logtriage train` from CSV to a bundle that loads, and everything it refuses.
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -7,19 +9,7 @@ use std::process::{Output, Stdio};
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-/// 4 sources, 128 templates of two labels that one word tells apart.
-fn corpus() -> String {
-    let mut csv = "source,log_message,target_label\n".to_owned();
-    let things = ["disk", "queue", "mail", "cache", "index", "backup", "session", "volume"];
-    let places = ["here", "there", "inside", "outside", "above", "below", "before", "behind"];
-    for (n, thing) in things.iter().enumerate() {
-        for place in places {
-            csv += &format!("system{},{thing} {place} failed badly,Error\n", n % 4);
-            csv += &format!("system{},{thing} {place} started well,System Notification\n", n % 4);
-        }
-    }
-    csv
-}
+use support::corpus;
 
 fn logtriage() -> Command {
     Command::new(env!("CARGO_BIN_EXE_logtriage"))
@@ -135,7 +125,7 @@ fn groups_are_learnt_by_their_names_and_stay_when_verdicts_are_learnt() {
 #[test]
 fn what_cannot_be_a_group_is_refused() {
     let csv = grouped().replace("went down", &"x".repeat(65));
-    refused(&csv, &[], "cannot be a group: a group is 1 to 64 bytes");
+    refused(&csv, &[], "cannot be a group, expected 1 to 64 bytes");
 }
 
 #[test]

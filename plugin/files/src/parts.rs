@@ -6,26 +6,9 @@ use std::io;
 use std::path::Path;
 
 use logtriage_engine::Model;
-use logtriage_engine::semantic::{
-    BundleParts, EXAMPLE_EMBEDDINGS, EXAMPLES, FRAGMENT_LEXICON, GROUP_TITLES, GROUPS, HEAD,
-    LEXICON, MANIFEST, TABLE, VOCABULARY,
-};
+use logtriage_engine::semantic::{BundleParts, MANIFEST, PARTS};
 
 use crate::error::FileError;
-
-/// Every file that a bundle or a table may hold.
-const NAMES: [&str; 10] = [
-    MANIFEST,
-    VOCABULARY,
-    TABLE,
-    HEAD,
-    LEXICON,
-    FRAGMENT_LEXICON,
-    GROUPS,
-    GROUP_TITLES,
-    EXAMPLES,
-    EXAMPLE_EMBEDDINGS,
-];
 
 /// Reads and checks the bundle in `directory`.
 ///
@@ -44,7 +27,7 @@ pub fn load_model(directory: &Path) -> Result<Model, FileError> {
 pub fn read(directory: &Path) -> Result<BundleParts, FileError> {
     fs::read_dir(directory).map_err(|problem| FileError::io(directory, problem))?;
     let mut parts = BundleParts::new();
-    for name in NAMES {
+    for name in PARTS {
         let path = directory.join(name);
         match fs::read(&path) {
             Ok(bytes) => parts.insert(name.to_owned(), Cow::Owned(bytes)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use logtriage_engine::semantic::{BundleParts, Prediction, Scratch};
+use logtriage_engine::semantic::{BundleParts, MAX_GROUPS, Prediction, Scratch};
 use logtriage_engine::{Masker, Model};
 
 use crate::failure::{Ended, Failure};
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Groups to make anew of what the model was trained on, for comparison
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=MAX_GROUPS as i64))]
     number: Vec<u16>,
 }
 

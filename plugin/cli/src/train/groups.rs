@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use logtriage_engine::Model;
 use logtriage_engine::semantic::{
-    BundleError, BundleParts, Embedder, GROUP_TITLES, GROUPS, LABEL_RULE, Scratch, group_point,
-    is_label, seal,
+    BundleError, BundleParts, Embedder, GROUP_TITLES, GROUPS, LABEL_RULE, MAX_GROUPS, Scratch,
+    group_point, is_label, seal,
 };
 use ndarray::{Array2, ArrayView1};
 
@@ -25,8 +25,6 @@ const GROUPS_AT_MOST: usize = 64;
 const TEMPLATES_PER_GROUP: usize = 20;
 /// Templates of a named group at least; of fewer nothing can be learnt.
 const MIN_PER_GROUP: usize = 10;
-/// Named groups at most.
-const NAMED_AT_MOST: usize = 1024;
 /// Inverse strength of regularisation of named groups: in a study on the default corpus, by source,
 /// better than 100 and not worse than 40.
 const C: f64 = 10.0;
@@ -59,8 +57,8 @@ impl<'a> Names<'a> {
         let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
         for name in data.rows.iter().filter_map(|row| row.group.as_deref()) {
             if !is_label(name) {
-                let rule = LABEL_RULE.replacen("label", "group", 1);
-                return Err(Failure::other(format!("{name:?} cannot be a group: {rule}")));
+                let message = format!("{name:?} cannot be a group, expected {LABEL_RULE}");
+                return Err(Failure::other(message));
             }
             *sizes.entry(name).or_default() += 1;
         }
@@ -68,10 +66,10 @@ impl<'a> Names<'a> {
         sizes.retain(|_, size| *size >= MIN_PER_GROUP);
         let names: Vec<&str> = sizes.into_keys().collect();
         let rare = all - names.len();
-        if names.len() > NAMED_AT_MOST {
+        if names.len() > MAX_GROUPS {
             let found = names.len();
             return Err(Failure::other(format!(
-                "{found} groups, at most {NAMED_AT_MOST} are possible"
+                "{found} groups, at most {MAX_GROUPS} are possible"
             )));
         }
         let of = data.rows.iter();

@@ -191,7 +191,7 @@ pub(crate) fn check_c(c: f64) -> Result<(), Failure> {
 pub(crate) fn check(data: &Labelled) -> Result<(), Failure> {
     let refuse = |reason: String| Err(Failure::other(reason));
     if let Some(label) = data.labels.iter().find(|label| !is_label(label)) {
-        return refuse(format!("{label:?} cannot be a label: {LABEL_RULE}"));
+        return refuse(format!("{label:?} cannot be a label, expected {LABEL_RULE}"));
     }
     if let [label] = data.labels.as_slice() {
         return refuse(format!("every row has the label {label:?}; a model needs at least two"));

@@ -8,14 +8,14 @@
 //! | `head.bin` | labels × f32 bias, 256 × labels × f32 weights |
 //! | `lexicon.bin` | tokens × f32 values, labels × f32 scales, tokens × labels × i8 weights |
 //! | `fragments.bin` | 32,768 × f32 values, labels × f32 scales, 32,768 × labels × i8 weights |
-//! | `groups.bin` | groups × f32 scales, groups × f32 offsets, (256 + labels) × groups × i8 centroids; absent without groups |
+//! | `groups.bin` | groups × f32 scales, as many offsets, (256 + labels) × groups × i8 centroids; may be absent |
 //! | `groups.txt` | a line for each group: its name, a tab, and its title, its most central template |
 //! | `examples.jsonl` | the labelled templates it was trained on, `{"template","label"}` per line |
-//! | `examples.bin` | examples × f32 scales, examples × width × i8: their embeddings; beside a transformer alone |
+//! | `examples.bin` | examples × f32 scales, examples × width × i8: their embeddings; beside a transformer |
 //!
-//! A bundle of a sentence transformer has no `table.bin`: its manifest says which transformer embeds in the
-//! table's place, and in how many numbers, of which `head.bin` has as many weights. The transformer
-//! itself is no part of it. It has no groups.
+//! A bundle of a sentence transformer has no `table.bin`: its manifest says which transformer embeds
+//! in the table's place, and in how many numbers, of which `head.bin` has as many weights. The
+//! transformer itself is no part of it. It has no groups.
 //!
 //! Floats are little-endian. A *table* is a bundle of `manifest.json`, `vocab.txt` and `table.bin`
 //! alone: what `distil` writes and `train` takes. The manifest carries no checksum of its own: it
@@ -54,6 +54,20 @@ pub const GROUP_TITLES: &str = "groups.txt";
 pub const EXAMPLES: &str = "examples.jsonl";
 /// File name of their embeddings.
 pub const EXAMPLE_EMBEDDINGS: &str = "examples.bin";
+
+/// Every file that a bundle or a table may hold.
+pub const PARTS: [&str; 10] = [
+    MANIFEST,
+    VOCABULARY,
+    TABLE,
+    HEAD,
+    LEXICON,
+    FRAGMENT_LEXICON,
+    GROUPS,
+    GROUP_TITLES,
+    EXAMPLES,
+    EXAMPLE_EMBEDDINGS,
+];
 
 /// Files of a bundle by name; the built-in one is borrowed, not copied.
 pub type BundleParts = BTreeMap<String, Cow<'static, [u8]>>;
@@ -423,7 +437,7 @@ impl ClassifierInfo {
             return Err(format!("has {labels} labels, expected 1 to 256"));
         }
         if let Some(label) = self.labels.iter().find(|label| !is_label(label)) {
-            return Err(format!("has the label {label:?}; {LABEL_RULE}"));
+            return Err(format!("has the label {label:?}, expected {LABEL_RULE}"));
         }
         let mut sorted: Vec<&String> = self.labels.iter().collect();
         sorted.sort_unstable();
@@ -449,9 +463,8 @@ impl ClassifierInfo {
     }
 }
 
-/// What [`is_label`] asks for, for messages.
-pub const LABEL_RULE: &str =
-    "a label is 1 to 64 bytes without control characters, and not Unclassified";
+/// What [`is_label`] asks for, for messages: "expected …".
+pub const LABEL_RULE: &str = "1 to 64 bytes without control characters, and not Unclassified";
 
 /// Whether `name` can name a label.
 pub fn is_label(name: &str) -> bool {

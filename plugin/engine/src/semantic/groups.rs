@@ -5,9 +5,10 @@
 //! group = the centroid c with the greatest  point · c - offset;  of equals, the first
 //! ```
 //! With half the square of a centroid's length for an offset that is the centroid at the least
-//! Euclidean distance; training moves offsets and centroids so that rows of one group fall together. The labels'
-//! part keeps apart what a table of words holds alike: `backup failed`, `backup finished`. Two
-//! templates of surely different labels are farther apart by it than any two embeddings are.
+//! Euclidean distance; training moves offsets and centroids so that rows of one group fall together.
+//! The labels' part keeps apart what a table of words holds alike: `backup failed`, `backup
+//! finished`. Two templates of surely different labels are farther apart by it than any two
+//! embeddings are.
 //! Centroids are fixed in a bundle, so that a group means the same in every process that loads it.
 //! The numbers agree on every engine as the embedding's do.
 
@@ -20,8 +21,8 @@ use super::rows::add_weighted;
 /// What the square roots of the probabilities are multiplied by.
 const LABELS_SHARE: f32 = 3.0;
 
-/// Groups at most.
-pub(crate) const MAX_GROUPS: usize = 1024;
+/// Groups of a bundle, at most.
+pub const MAX_GROUPS: usize = 1024;
 
 /// Bounds of scales and offsets.
 const LARGEST: f32 = 1e6;
@@ -72,7 +73,7 @@ impl Groups {
     pub(crate) fn names(titles: &str, groups: usize) -> Result<Vec<Box<str>>, String> {
         let name = |(number, line): (usize, &str)| match line.split_once('\t') {
             Some((name, _)) if is_label(name) => Ok(name.into()),
-            _ => Err(format!("line {number}: expected a name, as {LABEL_RULE}, a tab and a title")),
+            _ => Err(format!("line {number}: expected a name of {LABEL_RULE}; a tab; a title")),
         };
         let names: Vec<_> = (1..).zip(titles.lines()).map(name).collect::<Result<_, _>>()?;
         if names.len() != groups {

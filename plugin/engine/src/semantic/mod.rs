@@ -8,9 +8,9 @@
 //! ```
 //! A sentence transformer that a host hands in may stand in the table's place; all else stays.
 //!
-//! The logits are linear in tokens and fragments, so that an explanation is exact. Trust shrinks what is said
-//! of a text in words that training never had. It costs a few
-//! microseconds and allocates nothing once its [`Scratch`] has grown.
+//! The logits are linear in tokens and fragments, so that an explanation is exact. Trust shrinks what
+//! is said of a text in words that training never had. It costs a few microseconds and allocates
+//! nothing once its [`Scratch`] has grown.
 
 mod bundle;
 mod confidence;
@@ -30,7 +30,7 @@ mod wordpiece;
 pub use bundle::{
     BundleError, BundleParts, Calibration, ClassifierInfo, EXAMPLE_EMBEDDINGS, EXAMPLES,
     EmbedderInfo, FORMAT, FRAGMENT_LEXICON, GROUP_TITLES, GROUPS, HEAD, LABEL_RULE, LEXICON,
-    LabelCalibration, MANIFEST, Manifest, PartInfo, Quality, TABLE, TableInfo, Training,
+    LabelCalibration, MANIFEST, Manifest, PARTS, PartInfo, Quality, TABLE, TableInfo, Training,
     VOCABULARY, digest, is_label, seal,
 };
 pub use confidence::{Confidence, Threshold};
@@ -39,7 +39,7 @@ pub use encoder::{EncodeError, Encoder, OnnxInfo, Pooling};
 pub use examples::{Example, ExampleIndex, Neighbour};
 pub use explain::{Explanation, TokenShare};
 pub use fragments::FRAGMENTS;
-pub use groups::point as group_point;
+pub use groups::{MAX_GROUPS, point as group_point};
 pub use lexicon::Terms;
 pub use model::{Embedder, Model, Prediction, Scratch, builtin_parts};
 pub use trust::{shrink, unreadable};
