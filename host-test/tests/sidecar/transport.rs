@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use host_test::sidecar::events::field;
@@ -13,6 +14,13 @@ use logtriage_sidecar::{
 };
 use prost::Message;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tonic::Code;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::{
@@ -242,6 +250,47 @@ fn both_sides_can_speak_tls_and_ask_for_certificates() {
         assert_eq!(answer.expect_err("refused").code(), Code::Unavailable);
     }
     assert_eq!(downstream.received().len(), 1);
+}
+
+/// Takes off TLS and negotiates no protocol, as Vector's source does, before what speaks without.
+fn terminate_tls(
+    runtime: &Runtime,
+    (certificate, key): &(PathBuf, PathBuf),
+    to: SocketAddr,
+) -> SocketAddr {
+    let certificate = CertificateDer::from_pem_file(certificate).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(vec![certificate], key).expect("they fit");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).expect("an address");
+    let address = listener.local_addr().expect("an address");
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut plain = tokio::net::TcpStream::connect(to).await.expect("it listens");
+            // Ends with either side.
+            let _ = copy_bidirectional(&mut stream, &mut plain).await;
+        }
+    });
+    address
+}
+
+#[test]
+fn a_source_that_negotiates_no_protocol_is_spoken_to() {
+    let (pki, downstream) = (Pki::new(), Downstream::start().expect("starts"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let source = pki.issue("source.example");
+    let mut options = options(terminate_tls(&runtime, &source, downstream.address()));
+    options.forward_tls = Some(ForwardTls {
+        ca: pki.ca(),
+        identity: None,
+        server_name: Some("source.example".to_owned()),
+    });
+    let (sidecar, channel) = between(&downstream, &options);
+    sidecar.run(push(&channel, request(ATTACK))).expect("accepted");
+    assert_eq!(label(&downstream.received()[0].message).as_deref(), Some("Security Alert"));
 }
 
 #[test]

@@ -87,7 +87,9 @@ impl ListenTls {
 
 impl ForwardTls {
     pub(crate) fn config(&self) -> Result<ClientTlsConfig, StartError> {
-        let mut config = ClientTlsConfig::new().ca_certificate(certificate(&self.ca)?);
+        // Vector's source speaks HTTP/2 alone, and does not say so in the handshake.
+        let mut config =
+            ClientTlsConfig::new().ca_certificate(certificate(&self.ca)?).assume_http2(true);
         if let Some((certificate, key)) = &self.identity {
             config = config.identity(identity(certificate, key)?);
         }
