@@ -13,7 +13,7 @@ use super::chars::{
 };
 use super::output::{Buffer, LONGEST_WORD, Output};
 use super::pins::Original;
-use super::value::{self, Mask, Value};
+use super::value::{self, Mask, Numbers, Value};
 use super::words::{self, Cue, Meaning, Unit, Worth};
 
 /// The first line with anything on it, and whether it holds an escape: what follows in a stack
@@ -188,15 +188,15 @@ impl Scan<'_> {
             let marks = non_letters(chunk);
             let bits = marks.trailing_zeros() & !7;
             let mut word_end = from + bits as usize / 8;
-            let meaning = match bits {
+            let (meaning, next) = match bits {
                 0 => break (from == start).then_some(start),
                 64 => {
                     word_end += leading_letters(text, word_end);
-                    words::meaning_from(chunk, part(text, from, word_end))
+                    let word = part(text, from, word_end);
+                    (words::meaning_from(chunk, word), at(text, word_end))
                 }
-                _ => words::short_meaning(chunk, bits),
+                _ => (words::short_meaning(chunk, bits), (chunk >> bits) as u8),
             };
-            let next = at(text, word_end);
             // Most words say nothing.
             if next == b' ' && meaning == Meaning::Plain && word_end - from <= LONGEST_WORD {
                 cue = Cue::None;
@@ -276,9 +276,10 @@ impl Scan<'_> {
     /// bytes, if the words before them promise nothing.
     fn number(&mut self) {
         let (text, start) = (self.o.text, self.o.at);
-        let digits = before_mark(non_digits(chunk(text, start)));
-        let end = start + digits;
-        let next = at(text, end);
+        let chunk = chunk(text, start);
+        let digits = before_mark(non_digits(chunk));
+        let next =
+            if digits < 8 { (chunk >> (8 * digits)) as u8 } else { at(text, start + digits) };
         if matches!(self.cue, Cue::None | Cue::Auth)
             && let Some((mask, end)) = self.plain_value(start, digits, next)
         {
@@ -296,17 +297,24 @@ impl Scan<'_> {
             b':' if digits <= 2 => (Mask::Time, value::time(text, start)?),
             _ if after_time => return None,
             b'-' | b'/' => (Mask::Time, value::date_time(text, start)?),
-            b'.' => match value::ipv4(text, start) {
-                Some(end) => (Mask::Ip, value::with_port(text, end)),
-                None => (Mask::Time, value::date_time(text, start)?),
-            },
+            b'.' => {
+                let numbers = Numbers::behind(text, digits, start + digits);
+                if numbers.count == 2 {
+                    let ends = ends_word(at(text, numbers.end));
+                    return ends.then(|| self.with_unit(numbers.end));
+                }
+                match numbers.ipv4(text) {
+                    Some(end) => (Mask::Ip, value::with_port(text, end)),
+                    None => (Mask::Time, value::date_time(text, start)?),
+                }
+            }
             _ if digits == 8 => return None,
             _ if class(next) == Class::Space => {
                 let end = start + digits;
                 if digits == 1 && self.failures_follow(end) && self.is_zero(start, end) {
                     return None;
                 }
-                return Some(self.spaced_unit(end).unwrap_or((Mask::Number, end)));
+                return Some(self.with_unit(end));
             }
             _ => (Mask::Number, start + digits),
         };
@@ -425,9 +433,9 @@ impl Scan<'_> {
         if words::is_data_extension(last, || last) {
             return Some((Mask::Path, end));
         }
-        let dots = word.iter().filter(|b| **b == b'.').count();
-        let called = at(self.o.text, end) == b'(';
-        (words::is_host_ending(last) && !called && (dots >= 2 || last.len() >= 3))
+        let is_called = at(self.o.text, end) == b'(';
+        let has_dots = || word.iter().filter(|b| **b == b'.').count() >= 2;
+        (words::is_host_ending(last) && !is_called && (last.len() >= 3 || has_dots()))
             .then(|| (Mask::Host, value::with_port(self.o.text, end)))
     }
 
@@ -442,10 +450,10 @@ impl Scan<'_> {
             return self.mask(Mask::Time, end);
         }
         match value::classify(self.o.text, &mut self.o.original, start, end, seen) {
-            Value::Masked(Mask::Number, end) => match self.spaced_unit(end) {
-                Some((mask, end)) => self.mask(mask, end),
-                None => self.mask(Mask::Number, end),
-            },
+            Value::Masked(Mask::Number, end) => {
+                let (mask, end) = self.with_unit(end);
+                self.mask(mask, end);
+            }
             Value::Masked(mask, end) => self.mask(mask, end),
             Value::Numbered(letters) => {
                 self.word(start, start + letters, 0);
@@ -493,7 +501,14 @@ impl Scan<'_> {
             .is_some_and(|(from, to)| words::counts_failures(part(self.o.text, from, to)))
     }
 
+    /// What the number that ends at `end` is with what follows it, and where that ends.
+    #[inline]
+    fn with_unit(&self, end: usize) -> (Mask, usize) {
+        self.spaced_unit(end).unwrap_or((Mask::Number, end))
+    }
+
     /// `93.0 KB`, `20 ms`: the unit is part of the value.
+    #[inline]
     fn spaced_unit(&self, end: usize) -> Option<(Mask, usize)> {
         let first = match at(self.o.text, end) {
             b' ' => at(self.o.text, end + 1),
