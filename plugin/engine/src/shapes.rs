@@ -19,7 +19,7 @@ use crate::redact::redact_template;
 use crate::rules::RuleMatch;
 use crate::semantic::Confidence;
 use crate::swar;
-use crate::template::{Pin, TemplateId, blind};
+use crate::template::{Blind, Pin, TemplateId};
 
 /// Longer messages have no shape, and longer outcomes are not kept, in bytes.
 const LONGEST: usize = 512;
@@ -119,9 +119,8 @@ const NEWCOMERS: usize = 1 << 14;
 pub(crate) struct Shapes {
     entries: LruCache<u64, Shape>,
     /// The present message, blind.
-    blind: Vec<u8>,
+    blind: Blind,
     hash: u64,
-    has_id: bool,
     /// Of the hashes of shapes that came, the high half, each where the low half says.
     newcomers: Vec<u32>,
 }
@@ -141,7 +140,7 @@ impl Shapes {
         let mut entries = LruCache::unbounded();
         entries.resize(size);
         let newcomers = vec![0; NEWCOMERS];
-        Self { entries, blind: Vec::new(), hash: 0, has_id: false, newcomers }
+        Self { entries, blind: Blind::default(), hash: 0, newcomers }
     }
 
     /// What is known of a message. If it is nothing, [`put`](Self::put) may be next.
@@ -149,10 +148,10 @@ impl Shapes {
         if message.len() > LONGEST {
             return None;
         }
-        self.has_id = blind(message, &mut self.blind);
-        self.hash = swar::hash(&self.blind);
+        self.blind.make(message);
+        self.hash = swar::hash(&self.blind.text);
         let shape = self.entries.get(&self.hash)?;
-        if !swar::equal(&shape.blind, &self.blind) {
+        if !swar::equal(&shape.blind, &self.blind.text) {
             return None;
         }
         let mut variants = shape.variants.iter();
@@ -162,14 +161,14 @@ impl Shapes {
     }
 
     /// The message that [`get`](Self::get) was asked for last, blind; not for one that is too long.
-    pub(crate) fn blind(&self, message: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn blind(&self, message: &[u8]) -> Option<&Blind> {
         (message.len() <= LONGEST).then_some(&self.blind)
     }
 
     /// Whether there are ids in the message that [`get`](Self::get) was asked for last: the rule that
     /// it gave, if it gave one, may be another's.
     pub(crate) fn has_id(&self) -> bool {
-        self.has_id
+        self.blind.has_id
     }
 
     /// Whether a message of the shape that [`get`](Self::get) was asked for last came before it: then
@@ -183,10 +182,10 @@ impl Shapes {
     /// Keeps what is known of the message that [`get`](Self::get) was asked for last, which is not
     /// too long.
     pub(crate) fn put(&mut self, holds: Holds, seen: Arc<Seen>) {
-        let new = || Shape { blind: self.blind.as_slice().into(), variants: Vec::new() };
+        let new = || Shape { blind: self.blind.text.as_slice().into(), variants: Vec::new() };
         let shape = self.entries.get_or_insert_mut(self.hash, new);
-        if !swar::equal(&shape.blind, &self.blind) {
-            *shape = Shape { blind: self.blind.as_slice().into(), variants: Vec::new() };
+        if !swar::equal(&shape.blind, &self.blind.text) {
+            *shape = Shape { blind: self.blind.text.as_slice().into(), variants: Vec::new() };
         }
         shape.variants.truncate(VARIANTS - 1);
         shape.variants.insert(0, (holds, seen));

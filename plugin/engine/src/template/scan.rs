@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use super::chars::{
-    Class, DIGIT, DOT, HIGH_BITS, JOINT, LETTER, at, before_mark, chunk, class, each, ends_word,
-    in_list_item, in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run,
-    spaces, swallows_space, token_kind,
+    Class, DIGIT, DOT, JOINT, LETTER, at, before_mark, chunk, class, ends_word, in_list_item,
+    in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run, spaces,
+    swallows_space, token_kind,
 };
 use super::output::{Buffer, LONGEST_WORD, Output};
 use super::pins::Original;
@@ -19,40 +19,20 @@ use super::words::{self, Cue, Meaning, Unit, Worth};
 /// The first line with anything on it, and whether it holds an escape: what follows in a stack
 /// trace does not count.
 pub(super) fn first_line(message: &[u8]) -> (Range<usize>, bool) {
-    let from = run(message, 0, |b| class(b) == Class::Space && b != ESCAPE);
-    let text = part(message, from, message.len());
-    let mut end = 0;
-    // Most lines hold no control character.
-    for pair in text.as_chunks::<16>().0 {
-        if controls(chunk(pair, 0)) | controls(chunk(pair, 8)) != 0 {
-            break;
-        }
-        end += 16;
-    }
-    let mut rest = part(text, end, text.len());
-    if let Some((first, behind)) = rest.split_first_chunk::<8>()
-        && controls(u64::from_le_bytes(*first)) == 0
-    {
-        rest = behind;
-    }
-    match rest.iter().position(|b| matches!(*b, b'\n' | ESCAPE)) {
-        Some(place) => rest_of_line(message, from, message.len() - rest.len() + place),
-        None => (from..message.len(), false),
-    }
-}
-
-/// The line from `start` on, and whether it holds an escape; `from` is where to look for its end.
-#[inline(never)]
-fn rest_of_line(message: &[u8], start: usize, from: usize) -> (Range<usize>, bool) {
-    let rest = part(message, from, message.len());
+    let start = line_start(message);
+    let text = part(message, start, message.len());
+    // Most messages are one line.
+    let Some(place) = memchr::memchr2(b'\n', ESCAPE, text) else {
+        return (start..message.len(), false);
+    };
+    let rest = part(text, place, text.len());
     let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    (start..from + end, part(rest, 0, end).contains(&ESCAPE))
+    (start..start + place + end, end > 0)
 }
 
-/// Not 0 if a byte below the space is in a chunk.
-#[inline]
-fn controls(chunk: u64) -> u64 {
-    chunk.wrapping_sub(each(b' ')) & !chunk & HIGH_BITS
+/// Where the first line with anything on it begins.
+pub(super) fn line_start(message: &[u8]) -> usize {
+    run(message, 0, |b| class(b) == Class::Space && b != ESCAPE)
 }
 
 /// Writes the template of a line which holds no escape sequences. Gives its length, and whether it
