@@ -544,6 +544,21 @@ pub(super) fn worth(name: &[u8]) -> Worth {
         b"verb",
         b"warning",
     ]);
+    // Most names are one short word in small letters.
+    let is_word = name.len() <= 8 && name.iter().all(u8::is_ascii_lowercase);
+    let name = if is_word { name } else { last_part(name) };
+    if TEXT.contains(name) || !is_word && is_long_text(name) {
+        Worth::Text
+    } else if is_secret(name) {
+        Worth::Secret
+    } else {
+        Worth::Variable
+    }
+}
+
+/// The same for other spellings of such names.
+#[inline(never)]
+fn is_long_text(name: &[u8]) -> bool {
     const LONG_TEXT: [&[u8]; 14] = [
         b"status_code",
         b"statusCode",
@@ -560,18 +575,7 @@ pub(super) fn worth(name: &[u8]) -> Worth {
         b"subsystem",
         b"eventName",
     ];
-    // Most names are one short word.
-    let is_word = name.len() <= 8 && name.iter().all(u8::is_ascii_lowercase);
-    let name = if is_word { name } else { last_part(name) };
-    let is_text =
-        TEXT.contains(name) || !is_word && (LONG_TEXT.contains(&name) || decides(last_word(name)));
-    if is_text {
-        Worth::Text
-    } else if is_secret(name) {
-        Worth::Secret
-    } else {
-        Worth::Variable
-    }
+    LONG_TEXT.contains(&name) || decides(last_word(name))
 }
 
 /// The last word of a name in any spelling: `displayMessage`, `error_message`, `log-level`.
@@ -627,7 +631,13 @@ const fn letters(set: &[u8]) -> u32 {
 }
 
 /// A key whose value is a secret, in the usual spellings (`api_key`, `X-Auth-Token`, `dbPassword`).
+#[inline]
 pub(super) fn is_secret(name: &[u8]) -> bool {
+    name.last().is_some_and(|b| may_end_secret(*b)) && names_secret(name)
+}
+
+#[inline(never)]
+fn names_secret(name: &[u8]) -> bool {
     const MARKS: [&[u8]; 9] = [
         b"password",
         b"passwd",
@@ -639,9 +649,6 @@ pub(super) fn is_secret(name: &[u8]) -> bool {
         b"api_key",
         b"credential",
     ];
-    if !name.last().is_some_and(|b| may_end_secret(*b)) {
-        return false;
-    }
     let lower = |b: &u8| b.to_ascii_lowercase();
     name.len() <= 64
         && MARKS.iter().any(|mark| {
@@ -742,10 +749,10 @@ pub(super) fn unit(word: &[u8]) -> Option<Unit> {
     static TIME: Words<64> = Words::new(&[
         b"ns", b"us", b"ms", b"s", b"sec", b"secs", b"msec", b"min", b"mins", b"h", b"hr", b"hrs",
     ]);
-    if BYTES.contains(word) {
-        Some(Unit::Bytes)
-    } else if TIME.contains(word) || word == "µs".as_bytes() || word == "μs".as_bytes() {
+    if TIME.contains(word) || word == "µs".as_bytes() || word == "μs".as_bytes() {
         Some(Unit::Time)
+    } else if BYTES.contains(word) {
+        Some(Unit::Bytes)
     } else {
         None
     }
