@@ -7,6 +7,9 @@
 //!
 //! Without an id the same rule matches, too, unless the rule tells digits apart: that is known by
 //! its pattern. Letters matter to most rules, so where there is an id they are asked again.
+//!
+//! Messages that differ in a name have shapes of their own. Rules and mask look at each; what was
+//! said of their template, where the same rule matched, holds for them too.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
