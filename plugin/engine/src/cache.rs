@@ -66,9 +66,7 @@ mod tests {
     use super::*;
 
     fn seen(id: u64, template: &str) -> Seen {
-        let mut seen = Seen::new(template, None);
-        seen.id = TemplateId(id);
-        seen
+        Seen::new(template, TemplateId(id), None)
     }
 
     #[test]

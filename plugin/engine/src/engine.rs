@@ -344,13 +344,20 @@ impl Engine {
         let text = message.trim_ascii_end();
         let found = self.setup.rules.find(text, source, &mut self.rule_scratch);
         if let Some(seen) = known {
-            return if seen.rule == found.rule { seen } else { seen.with_rule(found.rule) };
+            return match seen.rule == found.rule {
+                true => seen,
+                false => self.shapes.of_template(&seen.template, found.rule),
+            };
         }
-        let Some(blind) = self.shapes.blind(message) else {
-            return Arc::new(Seen::new(self.masker.mask(message), found.rule));
+        let blind = self.shapes.blind(message);
+        let template = match blind {
+            Some(blind) => self.masker.mask_blind(message, blind),
+            None => self.masker.mask(message),
         };
-        let seen = Arc::new(Seen::new(self.masker.mask_blind(message, blind), found.rule));
-        if (has_id || !found.saw_digits)
+        let has_shape = blind.is_some();
+        let seen = self.shapes.of_template(template, found.rule);
+        if has_shape
+            && (has_id || !found.saw_digits)
             && let Some(pins) = self.masker.pins()
             && self.shapes.came_before()
         {

@@ -7,6 +7,9 @@
 //!
 //! Without an id the same rule matches, too, unless the rule tells digits apart: that is known by
 //! its pattern. Letters matter to most rules, so where there is an id they are asked again.
+//!
+//! Messages that differ in a name have shapes of their own. Rules and mask look at each; what was
+//! said of their template, where the same rule matched, holds for them too.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +22,7 @@ use crate::redact::redact_template;
 use crate::rules::RuleMatch;
 use crate::semantic::Confidence;
 use crate::swar;
-use crate::template::{Pin, TemplateId, blind};
+use crate::template::{Blind, Pin, TemplateId};
 
 /// Longer messages have no shape, and longer outcomes are not kept, in bytes.
 const LONGEST: usize = 512;
@@ -54,15 +57,14 @@ pub(crate) struct Said {
 }
 
 impl Seen {
-    pub(crate) fn new(template: &str, rule: Option<RuleMatch>) -> Self {
-        let (template, id) = (template.into(), TemplateId::of(template));
-        Self { template, id, rule, ..Self::default() }
+    pub(crate) fn new(template: &str, id: TemplateId, rule: Option<RuleMatch>) -> Self {
+        Self { template: template.into(), id, rule, ..Self::default() }
     }
 
-    /// The same of a message that another rule matches.
-    pub(crate) fn with_rule(&self, rule: Option<RuleMatch>) -> Arc<Self> {
-        let (template, id) = (self.template.clone(), self.id);
-        Arc::new(Self { template, id, rule, ..Self::default() })
+    fn is_of(&self, template: &str, id: TemplateId, rule: Option<RuleMatch>) -> bool {
+        self.id == id
+            && self.rule == rule
+            && swar::equal(self.template.as_bytes(), template.as_bytes())
     }
 
     /// What came of it when a message like this one was there before.
@@ -70,7 +72,7 @@ impl Seen {
         self.said.get()
     }
 
-    /// Keeps what came of it, if that is short and there is a shape that keeps it. (Without any
+    /// Keeps what came of it, if that is short and there is a shape or a template that keeps it. (Without any
     /// confidence the model was not asked: the next time it may be.)
     pub(crate) fn keep(self: &Arc<Self>, outcome: &Outcome<'_>, object: &[u8]) {
         let (tier, label, confidence) = (outcome.tier, outcome.label_id, outcome.confidence);
@@ -112,6 +114,9 @@ pub(crate) struct Holds {
 /// How many shapes are remembered that came once.
 const NEWCOMERS: usize = 1 << 14;
 
+/// Of so many templates it is remembered what came of them, at most.
+const TEMPLATES: usize = 1 << 10;
+
 /// The shapes seen last, of those that came more than once. (Most of those that vary in letters
 /// never come again; to keep them costs more than to look at them, and others would have to go.
 /// TinyLFU calls it a doorkeeper: Einziger, Friedman, Manes, ACM Transactions on Storage 2017.)
@@ -119,11 +124,13 @@ const NEWCOMERS: usize = 1 << 14;
 pub(crate) struct Shapes {
     entries: LruCache<u64, Shape>,
     /// The present message, blind.
-    blind: Vec<u8>,
+    blind: Blind,
     hash: u64,
-    has_id: bool,
     /// Of the hashes of shapes that came, the high half, each where the low half says.
     newcomers: Vec<u32>,
+    /// What is known of templates, each where its id says: messages that vary in letters have no
+    /// shape that comes again, but their templates do.
+    templates: Vec<Option<Arc<Seen>>>,
 }
 
 /// A shape, and the messages that are known to have it.
@@ -141,7 +148,8 @@ impl Shapes {
         let mut entries = LruCache::unbounded();
         entries.resize(size);
         let newcomers = vec![0; NEWCOMERS];
-        Self { entries, blind: Vec::new(), hash: 0, has_id: false, newcomers }
+        let templates = vec![None; size.get().min(TEMPLATES)];
+        Self { entries, blind: Blind::default(), hash: 0, newcomers, templates }
     }
 
     /// What is known of a message. If it is nothing, [`put`](Self::put) may be next.
@@ -149,10 +157,10 @@ impl Shapes {
         if message.len() > LONGEST {
             return None;
         }
-        self.has_id = blind(message, &mut self.blind);
-        self.hash = swar::hash(&self.blind);
+        self.blind.make(message);
+        self.hash = swar::hash(&self.blind.text);
         let shape = self.entries.get(&self.hash)?;
-        if !swar::equal(&shape.blind, &self.blind) {
+        if !swar::equal(&shape.blind, &self.blind.text) {
             return None;
         }
         let mut variants = shape.variants.iter();
@@ -162,14 +170,14 @@ impl Shapes {
     }
 
     /// The message that [`get`](Self::get) was asked for last, blind; not for one that is too long.
-    pub(crate) fn blind(&self, message: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn blind(&self, message: &[u8]) -> Option<&Blind> {
         (message.len() <= LONGEST).then_some(&self.blind)
     }
 
     /// Whether there are ids in the message that [`get`](Self::get) was asked for last: the rule that
     /// it gave, if it gave one, may be another's.
     pub(crate) fn has_id(&self) -> bool {
-        self.has_id
+        self.blind.has_id
     }
 
     /// Whether a message of the shape that [`get`](Self::get) was asked for last came before it: then
@@ -180,13 +188,30 @@ impl Shapes {
         newcomer.is_some_and(|known| std::mem::replace(known, high) == high)
     }
 
+    /// What is known of a template, of messages that this rule matches.
+    pub(crate) fn of_template(&mut self, template: &str, rule: Option<RuleMatch>) -> Arc<Seen> {
+        let id = TemplateId::of(template);
+        let place = id.0 as usize % self.templates.len().max(1);
+        let known = self.templates.get_mut(place);
+        if let Some(Some(seen)) = &known
+            && seen.is_of(template, id, rule)
+        {
+            return Arc::clone(seen);
+        }
+        let seen = Arc::new(Seen::new(template, id, rule));
+        if let Some(known) = known {
+            *known = Some(Arc::clone(&seen));
+        }
+        seen
+    }
+
     /// Keeps what is known of the message that [`get`](Self::get) was asked for last, which is not
     /// too long.
     pub(crate) fn put(&mut self, holds: Holds, seen: Arc<Seen>) {
-        let new = || Shape { blind: self.blind.as_slice().into(), variants: Vec::new() };
+        let new = || Shape { blind: self.blind.text.as_slice().into(), variants: Vec::new() };
         let shape = self.entries.get_or_insert_mut(self.hash, new);
-        if !swar::equal(&shape.blind, &self.blind) {
-            *shape = Shape { blind: self.blind.as_slice().into(), variants: Vec::new() };
+        if !swar::equal(&shape.blind, &self.blind.text) {
+            *shape = Shape { blind: self.blind.text.as_slice().into(), variants: Vec::new() };
         }
         shape.variants.truncate(VARIANTS - 1);
         shape.variants.insert(0, (holds, seen));
@@ -195,6 +220,7 @@ impl Shapes {
     /// Forgets everything: rules or verdicts are others.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.templates.fill(None);
     }
 }
 

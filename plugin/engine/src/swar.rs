@@ -65,6 +65,12 @@ pub(crate) fn hex_letters(word: u64) -> u64 {
     !((low + ONES * (0x7f - 6)) | value) & (low + ONES * 0x7f) & TOPS
 }
 
+/// Not 0 if there are control characters among the bytes.
+#[inline]
+pub(crate) fn controls(word: u64) -> u64 {
+    below(word, b' ') & TOPS
+}
+
 /// Sets the top bit of bytes from `@` to DEL, and of some that are not ASCII, and no other.
 #[inline]
 pub(crate) fn letters_and_more(word: u64) -> u64 {
@@ -128,6 +134,7 @@ mod tests {
         fn marks_are_where_a_loop_over_bytes_finds_them(bytes in any::<[u8; 8]>()) {
             let marks = |is: fn(&u8) -> bool| u64::from_le_bytes(bytes.map(|b| if is(&b) { 0x80 } else { 0 }));
             let word = u64::from_le_bytes(bytes);
+            prop_assert_eq!(controls(word) != 0, bytes.iter().any(|b| *b < b' '));
             prop_assert_eq!(digits(word), marks(u8::is_ascii_digit));
             prop_assert_eq!(letters_and_more(word), marks(|b| b & 0x40 != 0));
             prop_assert_eq!(hex_letters(word), marks(|b| b.is_ascii_hexdigit() && !b.is_ascii_digit()));

@@ -156,7 +156,13 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let steps = |messages: Vec<String>| {
         let kind = || prop::sample::select(vec![Kind::Person, Kind::Machine]);
-        let message = || prop::sample::select(messages.clone());
+        // With another name it is another shape, with the same template.
+        let name = || prop::option::of("[g-z]{1,3}");
+        let named = |(message, name): (String, Option<String>)| match name {
+            Some(name) => format!("{message} user={name}"),
+            None => message,
+        };
+        let message = || (prop::sample::select(messages.clone()), name()).prop_map(named);
         let step = prop_oneof![
             8 => message().prop_map(Step::Annotate),
             2 => (kind(), message()).prop_map(|(kind, message)| Step::Learn(kind, message)),

@@ -9,61 +9,91 @@
 //! letters among them, one right behind a decimal digit. Nothing that belongs to a word touches it.
 //! (So `db01`, `decade`, `2026-11-20`, `1.5e-07` and `40C` are none.)
 
-use super::chars::{at, in_word, run};
+use super::chars::{at, before_mark, chunk, in_word, run};
 use crate::swar;
 
 /// Fewer hexadecimal digits may be many things.
 const SHORTEST_ID: u64 = 6;
 
-/// Writes `text` to `out`, blind. Says whether there are ids in it.
-pub(crate) fn blind(text: &[u8], out: &mut Vec<u8>) -> bool {
-    out.clear();
-    out.extend_from_slice(text);
-    let mut ids = Ids::default();
-    let mut from = 0;
-    let mut digit_before = 0;
-    while let Some(mixed) = blind_digits(out, &mut from, &mut digit_before) {
-        ids.blind(out, from - 8, mixed);
-    }
-    for place in from..out.len() {
-        let is_digit = |b: u8| b.is_ascii_digit();
-        if is_digit(before(out, place))
-            && at(out, place).is_ascii_hexdigit()
-            && !is_digit(at(out, place))
-        {
-            ids.blind(out, place, 0x80);
-        }
-    }
-    ids.any
+/// A text, blind, and what was seen in it.
+#[derive(Debug, Default)]
+pub(crate) struct Blind {
+    pub(crate) text: Vec<u8>,
+    pub(crate) has_id: bool,
+    /// There are bytes below the space: it may be more than one line, or hold escapes.
+    pub(crate) has_control: bool,
 }
 
-/// Blinds the digits of a line from `from` on, eight bytes at a time, until a letter of a hexadecimal
-/// number stands right behind a digit: gives the eight bytes before `from` with such letters marked.
-/// Without one, `from` is where the last bytes begin that are less than eight.
+impl Blind {
+    /// Makes `text` blind, in the place of the one before.
+    pub(crate) fn make(&mut self, text: &[u8]) {
+        self.text.clear();
+        self.text.extend_from_slice(text);
+        let digits = blind_digits(&mut self.text);
+        self.has_control = digits.has_control;
+        self.has_id = digits.mixed.is_some_and(|from| blind_ids(&mut self.text, from));
+    }
+}
+
+/// What was seen while digits were blinded.
+struct Digits {
+    has_control: bool,
+    /// Before the first letter of a hexadecimal number that stands right behind a digit.
+    mixed: Option<usize>,
+}
+
+/// Blinds the digits of a line, eight bytes at a time.
 #[inline]
-fn blind_digits(line: &mut [u8], from: &mut usize, digit_before: &mut u64) -> Option<u64> {
-    let (chunks, tail) = line.get_mut(*from..)?.as_chunks_mut::<8>();
-    for chunk in chunks {
-        *from += 8;
+fn blind_digits(line: &mut [u8]) -> Digits {
+    let (chunks, tail) = line.as_chunks_mut::<8>();
+    let (mut controls, mut digit_before, mut mixed) = (0, 0, None);
+    for (place, chunk) in chunks.iter_mut().enumerate() {
         let word = u64::from_le_bytes(*chunk);
+        controls |= swar::controls(word);
         let digits = swar::digits(word);
-        if digits | *digit_before != 0 {
+        if digits | digit_before != 0 {
             // A digit has `0` in its high and its value in its low four bits.
             *chunk = (word & !((digits >> 7) * 0x0f)).to_le_bytes();
-            let behind_digits = digits << 8 | *digit_before;
-            *digit_before = digits >> 56;
+            let behind_digits = digits << 8 | digit_before;
+            digit_before = digits >> 56;
             // Most lines have nothing of the kind, and to tell letters from letters costs more.
-            if swar::letters_and_more(word) & behind_digits == 0 {
-                continue;
-            }
-            let mixed = swar::hex_letters(word) & behind_digits;
-            if mixed != 0 {
-                return Some(mixed);
+            if swar::letters_and_more(word) & behind_digits != 0
+                && mixed.is_none()
+                && swar::hex_letters(word) & behind_digits != 0
+            {
+                mixed = Some(8 * place);
             }
         }
     }
-    tail.iter_mut().filter(|b| b.is_ascii_digit()).for_each(|b| *b = b'0');
-    None
+    let (tail_at, mut has_control) = (8 * chunks.len(), controls != 0);
+    let mut behind_digit = digit_before != 0;
+    for byte in tail {
+        has_control |= *byte < b' ';
+        if byte.is_ascii_digit() {
+            *byte = b'0';
+            behind_digit = true;
+        } else if std::mem::take(&mut behind_digit) && byte.is_ascii_hexdigit() {
+            mixed = mixed.or(Some(tail_at));
+        }
+    }
+    Digits { has_control, mixed }
+}
+
+/// Blinds the ids of a line in which digits are blind, from `from` on. Says whether there are any.
+#[inline(never)]
+fn blind_ids(line: &mut [u8], mut from: usize) -> bool {
+    let mut any = false;
+    while from < line.len() {
+        let word = chunk(line, from);
+        let digit_before = u64::from(before(line, from) == b'0') << 7;
+        let behind_digits = swar::digits(word) << 8 | digit_before;
+        let mixed = before_mark(swar::hex_letters(word) & behind_digits);
+        from += mixed;
+        if mixed < 8 {
+            (from, any) = blind_id(line, from, any);
+        }
+    }
+    any
 }
 
 /// Whether the byte at `at` of a blind line may have been another than it is.
@@ -72,59 +102,39 @@ pub(super) fn is_blinded(blind: &[u8], at: usize) -> bool {
     byte(at) == b'0' || (byte(at) == b'a' && at > 0 && byte(at - 1) == b'0')
 }
 
-/// The ids of a line, from its beginning on.
-#[derive(Default)]
-struct Ids {
-    any: bool,
-    /// Everything before was looked at.
-    done: usize,
-}
-
-impl Ids {
-    /// Blinds the ids in which the marked bytes are: letters right behind digits, among the eight
-    /// bytes from `from` on.
-    #[inline(never)]
-    fn blind(&mut self, line: &mut [u8], from: usize, mut marks: u64) {
-        while marks != 0 {
-            let place = from + marks.trailing_zeros() as usize / 8;
-            if place >= self.done {
-                self.blind_id(line, place);
-            }
-            marks &= marks - 1;
-        }
+/// Blinds the id in which the letter at `place` stands, if it is in one. Gives where the digits and
+/// letters around it end, and whether there is an id now: `any`, or this one.
+fn blind_id(line: &mut [u8], place: usize, any: bool) -> (usize, bool) {
+    let (mut start, mut end) = (place, place);
+    let mut count = Count(0);
+    while count.add(before(line, start)) {
+        start -= 1;
     }
-
-    fn blind_id(&mut self, line: &mut [u8], place: usize) {
-        let (mut start, mut end) = (place, place);
-        let mut count = Count(0);
-        while count.add(before(line, start)) {
-            start -= 1;
-        }
-        while count.add(at(line, end)) {
-            end += 1;
-        }
-        self.done = end;
-        if !count.is_enough() {
-            return;
-        }
-        // A group that goes on as something else is none.
-        let is_cut = (in_word(before(line, start)), in_word(at(line, end)));
-        if is_cut.0 {
-            start += run(line, start, |b| b != b'-');
-        }
-        if is_cut.1 {
-            let group = line.get(start..end).unwrap_or_default().rsplit(|b| *b == b'-').next();
-            end -= group.map_or(0, <[u8]>::len);
-        }
-        let is_fraction = before(line, start) == b'.';
-        let Some(id) = line.get_mut(start..end) else { return };
-        let is_whole = is_cut == (false, false);
-        let is_id = is_whole || ((start..end).contains(&place) && Count::of(id).is_enough());
-        if is_id && !is_fraction {
-            self.any = true;
-            blind_groups(id);
-        }
+    while count.add(at(line, end)) {
+        end += 1;
     }
+    let behind = end;
+    if !count.is_enough() {
+        return (behind, any);
+    }
+    // A group that goes on as something else is none.
+    let is_cut = (in_word(before(line, start)), in_word(at(line, end)));
+    if is_cut.0 {
+        start += run(line, start, |b| b != b'-');
+    }
+    if is_cut.1 {
+        let group = line.get(start..end).unwrap_or_default().rsplit(|b| *b == b'-').next();
+        end -= group.map_or(0, <[u8]>::len);
+    }
+    let is_fraction = before(line, start) == b'.';
+    let Some(id) = line.get_mut(start..end) else { return (behind, any) };
+    let is_whole = is_cut == (false, false);
+    let is_id = is_whole || ((start..end).contains(&place) && Count::of(id).is_enough());
+    if !is_id || is_fraction {
+        return (behind, any);
+    }
+    blind_groups(id);
+    (behind, true)
 }
 
 fn blind_groups(id: &mut [u8]) {
@@ -193,9 +203,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn blinded(text: &str) -> (String, bool) {
-        let mut out = Vec::new();
-        let ids = blind(text.as_bytes(), &mut out);
-        (String::from_utf8(out).unwrap(), ids)
+        let mut blind = Blind::default();
+        blind.make(text.as_bytes());
+        (String::from_utf8(blind.text).unwrap(), blind.has_id)
     }
 
     #[test]

@@ -132,6 +132,27 @@ pub(super) fn in_list_item(byte: u8) -> bool {
     IN_LIST_ITEM[byte as usize]
 }
 
+static IN_VALUE: [bool; 256] = {
+    let mut values = [true; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let ends = matches!(
+            byte as u8,
+            b',' | b';' | b'|' | b')' | b']' | b'}' | b'"' | b'\'' | b'>' | b'&'
+        );
+        let may_end = matches!(byte as u8, b'<' | b'\\');
+        values[byte] = !ends && !may_end && !matches!(CLASSES[byte], Class::Space);
+        byte += 1;
+    }
+    values
+};
+
+/// What the value of a pair is made of, whatever follows: a mask or a backslash may end it.
+#[inline]
+pub(super) fn in_value(byte: u8) -> bool {
+    IN_VALUE[byte as usize]
+}
+
 /// What is kept as it is, and ends what the words before it promised.
 static MARK: [bool; 256] = {
     let mut marks = [false; 256];

@@ -37,7 +37,7 @@ mod scan;
 mod value;
 mod words;
 
-pub(crate) use blind::blind;
+pub(crate) use blind::Blind;
 use chars::part;
 use output::Buffer;
 pub(crate) use pins::Pin;
@@ -58,7 +58,7 @@ pub const MAX_TEMPLATE: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Masker {
     /// The line, blind, where the caller has not made it.
-    blind: Vec<u8>,
+    blind: Blind,
     made: Made,
 }
 
@@ -85,23 +85,27 @@ impl Masker {
         if has_escape {
             self.made.mask_escaped(text);
         } else {
-            blind(text, &mut self.blind);
-            self.made.mask_line(text, &self.blind, line.start);
+            self.blind.make(text);
+            self.made.mask_line(text, &self.blind.text, line.start);
         }
         self.template()
     }
 
-    /// As [`Self::mask`], where `blind` is what [`blind`] makes of `message`.
-    pub(crate) fn mask_blind(&mut self, message: &[u8], blind: &[u8]) -> &str {
-        if blind.len() != message.len() {
+    /// As [`Self::mask`], where `blind` was made of `message`.
+    pub(crate) fn mask_blind(&mut self, message: &[u8], blind: &Blind) -> &str {
+        if blind.text.len() != message.len() {
             return self.mask(message);
         }
-        let (line, has_escape) = scan::first_line(message);
+        // Without control characters it is one line.
+        let (line, has_escape) = match blind.has_control {
+            true => scan::first_line(message),
+            false => (scan::line_start(message)..message.len(), false),
+        };
         let text = part(message, line.start, line.end);
         if has_escape {
             self.made.mask_escaped(text);
         } else {
-            self.made.mask_line(text, part(blind, line.start, line.end), line.start);
+            self.made.mask_line(text, part(&blind.text, line.start, line.end), line.start);
         }
         self.template()
     }
@@ -149,9 +153,9 @@ impl Made {
 }
 
 fn blinded(line: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    blind(line, &mut out);
-    out
+    let mut blind = Blind::default();
+    blind.make(line);
+    blind.text
 }
 
 fn mask_bytes<'o>(original: Original<'_>, out: &'o mut Buffer) -> &'o [u8] {

@@ -1,7 +1,8 @@
 //! Values that a key or quotation marks give away: `key=value`, `"key": "value"`, `'value'`.
 
 use super::chars::{
-    Class, HIGH_BITS, at, before_mark, chunk, class, each, in_token, in_word, part, run, spaces,
+    Class, HIGH_BITS, at, before_mark, chunk, class, each, in_token, in_value, in_word, part, run,
+    spaces,
 };
 use super::scan::{Cued, Scan};
 use super::value::Mask;
@@ -23,10 +24,9 @@ impl Scan<'_> {
     #[inline(never)]
     pub(super) fn pair(&mut self, start: usize, end: usize) {
         let text = self.o.text;
-        let key = part(text, start, end);
         self.keep(end + 1);
-        self.cue = cue_of_key(key);
-        if words::worth(key) == Worth::Text {
+        self.cue = words::meaning(text, start, end).cue_of_value();
+        if words::worth(part(text, start, end)) == Worth::Text {
             return;
         }
         let end = self.pair_value_end(self.o.at);
@@ -84,6 +84,7 @@ impl Scan<'_> {
     fn bare_value_end(&mut self, from: usize, at_start: bool) -> usize {
         let mut end = from;
         loop {
+            end += run(self.o.text, end, in_value);
             let first = at_start && end == from;
             match (self.mask_at(end), self.o.text.get(end)) {
                 (Some(mask), _) => end += mask.length(),
@@ -140,7 +141,7 @@ impl Scan<'_> {
         let key = part(text, opened + 1, close);
         let worth = words::worth(key);
         self.keep(close + 2);
-        self.cue = cue_of_key(key);
+        self.cue = words::meaning(text, opened + 1, close).cue_of_value();
         let value = self.o.at + spaces(text, self.o.at);
         if at(text, value) == b'"' {
             self.json_value = Some(worth);
@@ -240,12 +241,7 @@ fn next_of(text: &[u8], mut from: usize, one: u8, other: u8) -> Option<usize> {
 }
 
 fn ends_pair(byte: u8) -> bool {
-    class(byte) == Class::Space
-        || matches!(byte, b',' | b';' | b'|' | b')' | b']' | b'}' | b'"' | b'\'' | b'>' | b'&')
-}
-
-fn cue_of_key(key: &[u8]) -> Cue {
-    if words::counts_failures(key) { Cue::Failures } else { words::cue_after(key) }
+    !in_value(byte) && !matches!(byte, b'<' | b'\\')
 }
 
 /// The name of a JSON member. One with a digit may itself be a value (a map by id).

@@ -103,6 +103,7 @@ mod tests {
 
     use super::*;
     use crate::Masker;
+    use crate::template::Blind;
 
     /// The template, and the pins in the order of their places.
     fn mask(message: &[u8]) -> (String, Option<Vec<Pin>>) {
@@ -117,9 +118,7 @@ mod tests {
     }
 
     fn blind(message: &[u8]) -> Vec<u8> {
-        let mut blind = Vec::new();
-        super::super::blind(message, &mut blind);
-        blind
+        super::super::blinded(message)
     }
 
     fn pinned(message: &str) -> Option<String> {
@@ -327,12 +326,13 @@ mod tests {
         #[test]
         fn a_blind_text_may_be_given(message in messages()) {
             let message = message.as_bytes();
-            let (mut masker, mut blind) = (Masker::default(), blind(message));
+            let (mut masker, mut blind) = (Masker::default(), Blind::default());
+            blind.make(message);
             let template = masker.mask(message).to_owned();
             let pins = masker.pins().map(<[Pin]>::to_vec);
             prop_assert_eq!(masker.mask_blind(message, &blind), &template);
             prop_assert_eq!(masker.pins().map(<[Pin]>::to_vec), pins);
-            blind.push(b'0');
+            blind.text.push(b'0');
             prop_assert_eq!(masker.mask_blind(message, &blind), template);
         }
     }

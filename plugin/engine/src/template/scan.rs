@@ -7,52 +7,32 @@
 use std::ops::Range;
 
 use super::chars::{
-    Class, DIGIT, DOT, HIGH_BITS, JOINT, LETTER, at, before_mark, chunk, class, each, ends_word,
-    in_list_item, in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run,
-    spaces, swallows_space, token_kind,
+    Class, DIGIT, DOT, JOINT, LETTER, at, before_mark, chunk, class, ends_word, in_list_item,
+    in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run, spaces,
+    swallows_space, token_kind,
 };
 use super::output::{Buffer, LONGEST_WORD, Output};
 use super::pins::Original;
-use super::value::{self, Mask, Value};
+use super::value::{self, Mask, Numbers, Value};
 use super::words::{self, Cue, Meaning, Unit, Worth};
 
 /// The first line with anything on it, and whether it holds an escape: what follows in a stack
 /// trace does not count.
 pub(super) fn first_line(message: &[u8]) -> (Range<usize>, bool) {
-    let from = run(message, 0, |b| class(b) == Class::Space && b != ESCAPE);
-    let text = part(message, from, message.len());
-    let mut end = 0;
-    // Most lines hold no control character.
-    for pair in text.as_chunks::<16>().0 {
-        if controls(chunk(pair, 0)) | controls(chunk(pair, 8)) != 0 {
-            break;
-        }
-        end += 16;
-    }
-    let mut rest = part(text, end, text.len());
-    if let Some((first, behind)) = rest.split_first_chunk::<8>()
-        && controls(u64::from_le_bytes(*first)) == 0
-    {
-        rest = behind;
-    }
-    match rest.iter().position(|b| matches!(*b, b'\n' | ESCAPE)) {
-        Some(place) => rest_of_line(message, from, message.len() - rest.len() + place),
-        None => (from..message.len(), false),
-    }
-}
-
-/// The line from `start` on, and whether it holds an escape; `from` is where to look for its end.
-#[inline(never)]
-fn rest_of_line(message: &[u8], start: usize, from: usize) -> (Range<usize>, bool) {
-    let rest = part(message, from, message.len());
+    let start = line_start(message);
+    let text = part(message, start, message.len());
+    // Most messages are one line.
+    let Some(place) = memchr::memchr2(b'\n', ESCAPE, text) else {
+        return (start..message.len(), false);
+    };
+    let rest = part(text, place, text.len());
     let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    (start..from + end, part(rest, 0, end).contains(&ESCAPE))
+    (start..start + place + end, end > 0)
 }
 
-/// Not 0 if a byte below the space is in a chunk.
-#[inline]
-fn controls(chunk: u64) -> u64 {
-    chunk.wrapping_sub(each(b' ')) & !chunk & HIGH_BITS
+/// Where the first line with anything on it begins.
+pub(super) fn line_start(message: &[u8]) -> usize {
+    run(message, 0, |b| class(b) == Class::Space && b != ESCAPE)
 }
 
 /// Writes the template of a line which holds no escape sequences. Gives its length, and whether it
@@ -188,15 +168,15 @@ impl Scan<'_> {
             let marks = non_letters(chunk);
             let bits = marks.trailing_zeros() & !7;
             let mut word_end = from + bits as usize / 8;
-            let meaning = match bits {
+            let (meaning, next) = match bits {
                 0 => break (from == start).then_some(start),
                 64 => {
                     word_end += leading_letters(text, word_end);
-                    words::meaning_from(chunk, part(text, from, word_end))
+                    let word = part(text, from, word_end);
+                    (words::meaning_from(chunk, word), at(text, word_end))
                 }
-                _ => words::short_meaning(chunk, bits),
+                _ => (words::short_meaning(chunk, bits), (chunk >> bits) as u8),
             };
-            let next = at(text, word_end);
             // Most words say nothing.
             if next == b' ' && meaning == Meaning::Plain && word_end - from <= LONGEST_WORD {
                 cue = Cue::None;
@@ -276,9 +256,10 @@ impl Scan<'_> {
     /// bytes, if the words before them promise nothing.
     fn number(&mut self) {
         let (text, start) = (self.o.text, self.o.at);
-        let digits = before_mark(non_digits(chunk(text, start)));
-        let end = start + digits;
-        let next = at(text, end);
+        let chunk = chunk(text, start);
+        let digits = before_mark(non_digits(chunk));
+        let next =
+            if digits < 8 { (chunk >> (8 * digits)) as u8 } else { at(text, start + digits) };
         if matches!(self.cue, Cue::None | Cue::Auth)
             && let Some((mask, end)) = self.plain_value(start, digits, next)
         {
@@ -296,17 +277,24 @@ impl Scan<'_> {
             b':' if digits <= 2 => (Mask::Time, value::time(text, start)?),
             _ if after_time => return None,
             b'-' | b'/' => (Mask::Time, value::date_time(text, start)?),
-            b'.' => match value::ipv4(text, start) {
-                Some(end) => (Mask::Ip, value::with_port(text, end)),
-                None => (Mask::Time, value::date_time(text, start)?),
-            },
+            b'.' => {
+                let numbers = Numbers::behind(text, digits, start + digits);
+                if numbers.count == 2 {
+                    let ends = ends_word(at(text, numbers.end));
+                    return ends.then(|| self.with_unit(numbers.end));
+                }
+                match numbers.ipv4(text) {
+                    Some(end) => (Mask::Ip, value::with_port(text, end)),
+                    None => (Mask::Time, value::date_time(text, start)?),
+                }
+            }
             _ if digits == 8 => return None,
             _ if class(next) == Class::Space => {
                 let end = start + digits;
                 if digits == 1 && self.failures_follow(end) && self.is_zero(start, end) {
                     return None;
                 }
-                return Some(self.spaced_unit(end).unwrap_or((Mask::Number, end)));
+                return Some(self.with_unit(end));
             }
             _ => (Mask::Number, start + digits),
         };
@@ -425,9 +413,9 @@ impl Scan<'_> {
         if words::is_data_extension(last, || last) {
             return Some((Mask::Path, end));
         }
-        let dots = word.iter().filter(|b| **b == b'.').count();
-        let called = at(self.o.text, end) == b'(';
-        (words::is_host_ending(last) && !called && (dots >= 2 || last.len() >= 3))
+        let is_called = at(self.o.text, end) == b'(';
+        let has_dots = || word.iter().filter(|b| **b == b'.').count() >= 2;
+        (words::is_host_ending(last) && !is_called && (last.len() >= 3 || has_dots()))
             .then(|| (Mask::Host, value::with_port(self.o.text, end)))
     }
 
@@ -442,10 +430,10 @@ impl Scan<'_> {
             return self.mask(Mask::Time, end);
         }
         match value::classify(self.o.text, &mut self.o.original, start, end, seen) {
-            Value::Masked(Mask::Number, end) => match self.spaced_unit(end) {
-                Some((mask, end)) => self.mask(mask, end),
-                None => self.mask(Mask::Number, end),
-            },
+            Value::Masked(Mask::Number, end) => {
+                let (mask, end) = self.with_unit(end);
+                self.mask(mask, end);
+            }
             Value::Masked(mask, end) => self.mask(mask, end),
             Value::Numbered(letters) => {
                 self.word(start, start + letters, 0);
@@ -493,7 +481,14 @@ impl Scan<'_> {
             .is_some_and(|(from, to)| words::counts_failures(part(self.o.text, from, to)))
     }
 
+    /// What the number that ends at `end` is with what follows it, and where that ends.
+    #[inline]
+    fn with_unit(&self, end: usize) -> (Mask, usize) {
+        self.spaced_unit(end).unwrap_or((Mask::Number, end))
+    }
+
     /// `93.0 KB`, `20 ms`: the unit is part of the value.
+    #[inline]
     fn spaced_unit(&self, end: usize) -> Option<(Mask, usize)> {
         let first = match at(self.o.text, end) {
             b' ' => at(self.o.text, end + 1),

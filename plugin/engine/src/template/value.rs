@@ -313,27 +313,49 @@ fn is_identifier(token: &[u8]) -> bool {
         && token.iter().filter(|b| b.is_ascii_alphabetic()).count() >= 5
 }
 
-/// A dotted quad with an optional prefix length.
-pub(super) fn ipv4(text: &[u8], start: usize) -> Option<usize> {
-    let mut end = start;
-    for part in 0..4 {
-        if part > 0 {
-            if at(text, end) != b'.' {
-                return None;
+/// Numbers that dots join: `1.5`, `2.4.1`, `10.0.0.1`.
+pub(super) struct Numbers {
+    /// How many there are; more than five count as five.
+    pub(super) count: usize,
+    /// How many digits the longest one has.
+    longest: usize,
+    pub(super) end: usize,
+}
+
+impl Numbers {
+    /// Those of which the first has so many digits, at least one, and ends at `end`.
+    #[inline]
+    pub(super) fn behind(text: &[u8], digits: usize, end: usize) -> Self {
+        let mut numbers = Self { count: 1, longest: digits, end };
+        while numbers.count < 5 && at(text, numbers.end) == b'.' {
+            let digits = self::digits(text, numbers.end + 1);
+            if digits == 0 {
+                break;
             }
-            end += 1;
+            numbers.count += 1;
+            numbers.longest = numbers.longest.max(digits);
+            numbers.end += 1 + digits;
         }
-        let length = digits(text, end);
-        if !(1..=3).contains(&length) {
+        numbers
+    }
+
+    /// Where they end, if they are a dotted quad with an optional prefix length.
+    pub(super) fn ipv4(&self, text: &[u8]) -> Option<usize> {
+        if self.count != 4 || self.longest > 3 {
             return None;
         }
-        end += length;
+        let prefix = if at(text, self.end) == b'/' { digits(text, self.end + 1) } else { 0 };
+        let end = self.end + if matches!(prefix, 1 | 2) { 1 + prefix } else { 0 };
+        let ends =
+            !in_token(at(text, end)) || (at(text, end) == b'.' && !in_word(at(text, end + 1)));
+        ends.then_some(end)
     }
-    if at(text, end) == b'/' && (1..=2).contains(&digits(text, end + 1)) {
-        end += 1 + digits(text, end + 1);
-    }
-    let ends = !in_token(at(text, end)) || (at(text, end) == b'.' && !in_word(at(text, end + 1)));
-    ends.then_some(end)
+}
+
+/// A dotted quad with an optional prefix length.
+pub(super) fn ipv4(text: &[u8], start: usize) -> Option<usize> {
+    let digits = digits(text, start);
+    if digits == 0 { None } else { Numbers::behind(text, digits, start + digits).ipv4(text) }
 }
 
 /// A port behind an address belongs to it.

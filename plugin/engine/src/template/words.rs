@@ -141,7 +141,7 @@ impl<const SLOTS: usize> DigitWords<SLOTS> {
 }
 
 /// Spreads the words over a table; no two words of [`WORDS`] fall into the same slot.
-const SPREAD: u64 = 0x8495_3f6a_e8d9_8d73;
+const SPREAD: u64 = 0x5f68_0e21_578b_dd3b;
 
 /// What a word says beside itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,6 +160,8 @@ pub(super) enum Meaning {
     PassesOn,
     /// A day or month, short or long.
     DayOrMonth,
+    /// A noun that counts failures: as a key (`failed=0`).
+    CountsFailures,
 }
 
 impl Meaning {
@@ -167,7 +169,7 @@ impl Meaning {
     #[inline]
     pub(super) fn cue_after(self, present: Cue) -> Cue {
         match self {
-            Self::Plain | Self::DayOrMonth => Cue::None,
+            Self::Plain | Self::DayOrMonth | Self::CountsFailures => Cue::None,
             Self::Gives(cue) => cue,
             Self::For if present == Cue::Auth => Cue::AuthFor,
             Self::Invalid if present == Cue::AuthFor => Cue::AuthFor,
@@ -177,11 +179,14 @@ impl Meaning {
             Self::For | Self::Invalid | Self::PassesOn => Cue::None,
         }
     }
-}
 
-/// The cue behind a key that stands alone.
-pub(super) fn cue_after(key: &[u8]) -> Cue {
-    meaning(key, 0, key.len()).cue_after(Cue::None)
+    /// The cue for the value, where this is the key of a pair.
+    pub(super) fn cue_of_value(self) -> Cue {
+        match self {
+            Self::CountsFailures => Cue::Failures,
+            _ => self.cue_after(Cue::None),
+        }
+    }
 }
 
 /// What the word `text[start..end]` says. One look into a table for words of up to eight letters.
@@ -243,8 +248,8 @@ static MEANINGS: [(u64, Meaning); 256] = {
     table
 };
 
-const WORDS: [(&[u8], Meaning); 58] = {
-    use Meaning::{DayOrMonth, For, Gives, Invalid, PassesOn, Status};
+const WORDS: [(&[u8], Meaning); 74] = {
+    use Meaning::{CountsFailures, DayOrMonth, For, Gives, Invalid, PassesOn, Status};
     [
         (b"user", Gives(Cue::User)),
         (b"for", For),
@@ -304,30 +309,28 @@ const WORDS: [(&[u8], Meaning); 58] = {
         (b"october", DayOrMonth),
         (b"november", DayOrMonth),
         (b"december", DayOrMonth),
+        (b"error", CountsFailures),
+        (b"errors", CountsFailures),
+        (b"failure", CountsFailures),
+        (b"failures", CountsFailures),
+        (b"failed", CountsFailures),
+        (b"fail", CountsFailures),
+        (b"fails", CountsFailures),
+        (b"fatal", CountsFailures),
+        (b"critical", CountsFailures),
+        (b"lost", CountsFailures),
+        (b"dropped", CountsFailures),
+        (b"corrupt", CountsFailures),
+        (b"bad", CountsFailures),
+        (b"problems", CountsFailures),
+        (b"issues", CountsFailures),
+        (b"defects", CountsFailures),
     ]
 };
 
 /// A noun that counts failures: `0 errors` and `failed=0` differ in meaning from `3 errors`.
 pub(super) fn counts_failures(word: &[u8]) -> bool {
-    static WORDS: Words<64> = Words::new(&[
-        b"error",
-        b"errors",
-        b"failure",
-        b"failures",
-        b"failed",
-        b"fail",
-        b"fails",
-        b"fatal",
-        b"critical",
-        b"lost",
-        b"dropped",
-        b"corrupt",
-        b"bad",
-        b"problems",
-        b"issues",
-        b"defects",
-    ]);
-    WORDS.contains(word)
+    meaning(word, 0, word.len()) == Meaning::CountsFailures
 }
 
 /// Follows `user` without being a name: `user session closed`, `user not found`.
@@ -541,6 +544,21 @@ pub(super) fn worth(name: &[u8]) -> Worth {
         b"verb",
         b"warning",
     ]);
+    // Most names are one short word in small letters.
+    let is_word = name.len() <= 8 && name.iter().all(u8::is_ascii_lowercase);
+    let name = if is_word { name } else { last_part(name) };
+    if TEXT.contains(name) || !is_word && is_long_text(name) {
+        Worth::Text
+    } else if is_secret(name) {
+        Worth::Secret
+    } else {
+        Worth::Variable
+    }
+}
+
+/// The same for other spellings of such names.
+#[inline(never)]
+fn is_long_text(name: &[u8]) -> bool {
     const LONG_TEXT: [&[u8]; 14] = [
         b"status_code",
         b"statusCode",
@@ -557,14 +575,7 @@ pub(super) fn worth(name: &[u8]) -> Worth {
         b"subsystem",
         b"eventName",
     ];
-    let name = last_part(name);
-    if TEXT.contains(name) || LONG_TEXT.contains(&name) || decides(last_word(name)) {
-        Worth::Text
-    } else if is_secret(name) {
-        Worth::Secret
-    } else {
-        Worth::Variable
-    }
+    LONG_TEXT.contains(&name) || decides(last_word(name))
 }
 
 /// The last word of a name in any spelling: `displayMessage`, `error_message`, `log-level`.
@@ -620,7 +631,13 @@ const fn letters(set: &[u8]) -> u32 {
 }
 
 /// A key whose value is a secret, in the usual spellings (`api_key`, `X-Auth-Token`, `dbPassword`).
+#[inline]
 pub(super) fn is_secret(name: &[u8]) -> bool {
+    name.last().is_some_and(|b| may_end_secret(*b)) && names_secret(name)
+}
+
+#[inline(never)]
+fn names_secret(name: &[u8]) -> bool {
     const MARKS: [&[u8]; 9] = [
         b"password",
         b"passwd",
@@ -632,9 +649,6 @@ pub(super) fn is_secret(name: &[u8]) -> bool {
         b"api_key",
         b"credential",
     ];
-    if !name.last().is_some_and(|b| may_end_secret(*b)) {
-        return false;
-    }
     let lower = |b: &u8| b.to_ascii_lowercase();
     name.len() <= 64
         && MARKS.iter().any(|mark| {
@@ -735,10 +749,10 @@ pub(super) fn unit(word: &[u8]) -> Option<Unit> {
     static TIME: Words<64> = Words::new(&[
         b"ns", b"us", b"ms", b"s", b"sec", b"secs", b"msec", b"min", b"mins", b"h", b"hr", b"hrs",
     ]);
-    if BYTES.contains(word) {
-        Some(Unit::Bytes)
-    } else if TIME.contains(word) || word == "µs".as_bytes() || word == "μs".as_bytes() {
+    if TIME.contains(word) || word == "µs".as_bytes() || word == "μs".as_bytes() {
         Some(Unit::Time)
+    } else if BYTES.contains(word) {
+        Some(Unit::Bytes)
     } else {
         None
     }
