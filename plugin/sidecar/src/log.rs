@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use logtriage_engine::Event;
 use logtriage_engine::record::{Found, INPUT_SUFFIX, Keys, OnExisting, is_family};
 
-use crate::value::{Entry, Value, put_entry};
+use crate::value::{Entry, KEY, Value, put_entry};
 use crate::wire::{Field, Fields, Malformed, Value as Wire, length_size, put_length};
 
 /// The field of a log's root, where it has one.
@@ -75,6 +75,7 @@ pub(crate) struct Scanned<'b> {
 
 impl<'b> Wrapped<'b> {
     /// Looks into the message `event.EventWrapper`, and at the entries of a log.
+    #[inline]
     pub(crate) fn parse(
         wrapper: &'b [u8],
         keys: &Keys,
@@ -218,15 +219,18 @@ fn renamed<'b>(entries: &'b [u8], family: &[(Field<'b>, Entry<'b>)]) -> Cow<'b, 
     }
     let mut out = Vec::with_capacity(entries.len() + 16 * family.len());
     let mut from = 0;
-    for (field, entry) in family {
-        let Some((tag_end, key_end)) = entry.key_place else { continue };
-        let key_size = entry.key.len() + INPUT_SUFFIX.len();
-        let rest = entry.bytes.get(key_end..).unwrap_or_default();
+    for (field, _) in family {
+        let Wire::Bytes(entry) = field.value else { continue };
+        let mut parts = Fields::of(entry).flatten();
+        let Some(key) = parts.find(|part| part.number == KEY) else { continue };
+        let Wire::Bytes(name) = key.value else { continue };
+        let size = name.len() + INPUT_SUFFIX.len();
+        let rest = entry.get(key.end..).unwrap_or_default();
         out.extend_from_slice(entries.get(from..field.tag_end).unwrap_or_default());
-        put_length(tag_end + length_size(key_size) + key_size + rest.len(), &mut out);
-        out.extend_from_slice(entry.bytes.get(..tag_end).unwrap_or_default());
-        put_length(key_size, &mut out);
-        out.extend_from_slice(entry.key);
+        put_length(key.tag_end + length_size(size) + size + rest.len(), &mut out);
+        out.extend_from_slice(entry.get(..key.tag_end).unwrap_or_default());
+        put_length(size, &mut out);
+        out.extend_from_slice(name);
         out.extend_from_slice(INPUT_SUFFIX.as_bytes());
         out.extend_from_slice(rest);
         from = field.end;

@@ -19,19 +19,20 @@ pub(crate) enum Value<'b> {
     Other,
 }
 
-/// An entry of a map: its key and its value, and where the key is in it.
+/// An entry of a map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Entry<'b> {
-    pub(crate) bytes: &'b [u8],
+    /// Empty where there is none.
     pub(crate) key: &'b [u8],
-    /// Where the tag of the key ends, and where the key ends; `None` for an entry without one.
-    pub(crate) key_place: Option<(usize, usize)>,
     /// The message `event.Value`; empty where there is none.
     pub(crate) value: &'b [u8],
 }
 
 /// The field of a map's entries, in `Log` and in `ValueMap` alike.
 pub(crate) const ENTRY: u32 = 1;
+
+/// The field of an entry's key.
+pub(crate) const KEY: u32 = 1;
 
 const ENTRY_TAG: u8 = 0x0a;
 const KEY_TAG: u8 = 0x0a;
@@ -102,9 +103,10 @@ impl<'b> Entry<'b> {
     #[inline]
     pub(crate) fn of(field: &Field<'b>) -> Result<Option<Self>, Malformed> {
         match (field.number, field.value) {
-            (ENTRY, Wire::Bytes(bytes)) => {
-                Self::usual(bytes).map_or_else(|| Self::parse(bytes), Ok).map(Some)
-            }
+            (ENTRY, Wire::Bytes(bytes)) => match Self::usual(bytes) {
+                Some(entry) => Ok(Some(entry)),
+                None => Self::parse(bytes).map(Some),
+            },
             (ENTRY, _) => Err(Malformed),
             _ => Ok(None),
         }
@@ -114,9 +116,8 @@ impl<'b> Entry<'b> {
     #[inline]
     fn usual(bytes: &'b [u8]) -> Option<Self> {
         let (key, rest) = sized(bytes.strip_prefix(&[KEY_TAG])?)?;
-        let key_end = bytes.len() - rest.len();
         let (value, rest) = sized(rest.strip_prefix(&[VALUE_TAG])?)?;
-        rest.is_empty().then_some(Self { bytes, key, key_place: Some((1, key_end)), value })
+        rest.is_empty().then_some(Self { key, value })
     }
 
     fn parse(bytes: &'b [u8]) -> Result<Self, Malformed> {
@@ -124,21 +125,16 @@ impl<'b> Entry<'b> {
         for part in Fields::of(bytes) {
             let part = part?;
             let twice = match (part.number, part.value) {
-                (1, Wire::Bytes(bytes)) => key.replace((bytes, part.tag_end, part.end)).is_some(),
+                (KEY, Wire::Bytes(bytes)) => key.replace(bytes).is_some(),
                 (2, Wire::Bytes(bytes)) => value.replace(bytes).is_some(),
-                (1 | 2, _) => true,
+                (KEY | 2, _) => true,
                 _ => false,
             };
             if twice {
                 return Err(Malformed);
             }
         }
-        Ok(Self {
-            bytes,
-            key: key.map_or(b"", |(key, ..)| key),
-            key_place: key.map(|(_, tag_end, end)| (tag_end, end)),
-            value: value.unwrap_or_default(),
-        })
+        Ok(Self { key: key.unwrap_or_default(), value: value.unwrap_or_default() })
     }
 }
 
