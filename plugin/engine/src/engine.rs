@@ -200,9 +200,10 @@ impl Engine {
         });
     }
 
-    /// Labels one event, and appends the outcome to `out` as `write` writes it, or wrote an equal one
-    /// before: of one engine all outcomes are written in one form, with the config's `fields`. Gives
-    /// tier and label.
+    /// Labels one event, and appends the outcome to `out` in the form of its host: as `write` writes
+    /// it, or wrote it of an equal one before. So one engine writes one form alone, with the config's
+    /// `fields` in it; [`write_outcome`](Self::write_outcome) and [`annotate`](Self::annotate) write
+    /// JSON. Gives tier and label.
     pub fn write_outcome_with(
         &mut self,
         event: &Event<'_>,
