@@ -63,11 +63,15 @@ fn outcomes_are_the_engines() {
     for directory in [None, Some(fixture.path())] {
         let mut both = Both::start(directory);
         let mut checked = 0;
-        for record in records::all().iter().filter(|record| !is_too_deep(record)) {
+        let all = records::all();
+        // From the third time on what was said of a message is kept.
+        let short = || all.iter().filter(|record| record.len() < 1000);
+        let records = all.iter().chain(short()).chain(short()).chain(short());
+        for record in records.filter(|record| !is_too_deep(record)) {
             checked += usize::from(canonical(record).is_some());
             both.check(record).unwrap_or_else(|failure| panic!("{failure}"));
         }
-        assert!(checked > 130, "{checked} records");
+        assert!(checked > 500, "{checked} records");
     }
 }
 

@@ -195,13 +195,30 @@ impl Engine {
 
     /// Labels one event, and appends the outcome to `out` as JSON, as [`Outcome::write_json`] does.
     pub fn write_outcome(&mut self, event: &Event<'_>, now: u64, out: &mut Vec<u8>) {
+        self.write_outcome_with(event, now, out, |outcome, setup, out| {
+            outcome.write_json(&setup.fields, &setup.labels, out);
+        });
+    }
+
+    /// Labels one event, and appends the outcome to `out` in the form of its host: as `write` writes
+    /// it, or wrote it of an equal one before. So one engine writes one form alone, with the config's
+    /// `fields` in it; [`write_outcome`](Self::write_outcome) and [`annotate`](Self::annotate) write
+    /// JSON. Gives tier and label.
+    pub fn write_outcome_with(
+        &mut self,
+        event: &Event<'_>,
+        now: u64,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&Outcome<'_>, &Setup, &mut Vec<u8>),
+    ) -> (Tier, Option<LabelId>) {
         self.look_at(event);
         if let Some(said) = self.seen.said()
             && said.tier != Tier::None
         {
             self.stats.cache_hits += u64::from(said.tier != Tier::Rule || self.setup.wants_group);
             self.stats.count(said.tier, said.label);
-            return out.extend_from_slice(&said.object);
+            out.extend_from_slice(&said.written);
+            return (said.tier, said.label);
         }
         let decided = self.decide_on(event, now);
         let confidence = decided.as_ref().map(|decided| decided.confidence);
@@ -209,15 +226,17 @@ impl Engine {
             && Some(said.confidence) == confidence
         {
             // Nobody knows the template, as before.
-            return out.extend_from_slice(&said.object);
+            out.extend_from_slice(&said.written);
+            return (said.tier, said.label);
         }
         let (start, outcome) = (out.len(), self.outcome(decided.as_ref()));
-        outcome.write_json(&self.setup.fields, &self.setup.labels, out);
+        write(&outcome, &self.setup, out);
         let is_whole = outcome.group.is_some() || !self.setup.wants_group;
         let may_wait = outcome.tier == Tier::None && self.setup.fields.contains(&Field::Pending);
         if is_whole && !may_wait {
             self.seen.keep(&outcome, out.get(start..).unwrap_or_default());
         }
+        (outcome.tier, outcome.label_id)
     }
 
     /// Labels the event that `record`, a JSON object, holds, and appends the record with our object

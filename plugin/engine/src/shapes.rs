@@ -52,8 +52,8 @@ pub(crate) struct Said {
     pub(crate) tier: Tier,
     pub(crate) label: Option<LabelId>,
     pub(crate) confidence: Confidence,
-    /// As JSON.
-    pub(crate) object: Box<[u8]>,
+    /// As the host wants it.
+    pub(crate) written: Box<[u8]>,
 }
 
 impl Seen {
@@ -74,11 +74,11 @@ impl Seen {
 
     /// Keeps what came of it, if that is short and there is a shape or a template that keeps it. (Without any
     /// confidence the model was not asked: the next time it may be.)
-    pub(crate) fn keep(self: &Arc<Self>, outcome: &Outcome<'_>, object: &[u8]) {
+    pub(crate) fn keep(self: &Arc<Self>, outcome: &Outcome<'_>, written: &[u8]) {
         let (tier, label, confidence) = (outcome.tier, outcome.label_id, outcome.confidence);
-        let is_short = object.len() <= LONGEST;
+        let is_short = written.len() <= LONGEST;
         if Arc::strong_count(self) > 1 && is_short && confidence > Confidence::ZERO {
-            self.said.get_or_init(|| Said { tier, label, confidence, object: object.into() });
+            self.said.get_or_init(|| Said { tier, label, confidence, written: written.into() });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use logtriage_engine::{Annotated, Config, Engine, Event, Labels, Outcome, Setup};
+use logtriage_engine::{Annotated, Config, Engine, Event, LabelId, Labels, Outcome, Setup, Tier};
 
 use crate::error::FileError;
 use crate::journal::Follower;
@@ -96,6 +96,18 @@ impl Agent {
     pub fn label(&mut self, event: &Event<'_>, now: u64) -> Outcome<'_> {
         self.keep_up(now);
         self.engine.label(event, now)
+    }
+
+    /// Works on the files, and then labels an event as [`Engine::write_outcome_with`] does.
+    pub fn write_outcome_with(
+        &mut self,
+        event: &Event<'_>,
+        now: u64,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&Outcome<'_>, &Setup, &mut Vec<u8>),
+    ) -> (Tier, Option<LabelId>) {
+        self.keep_up(now);
+        self.engine.write_outcome_with(event, now, out, write)
     }
 
     /// What a person should be told; the host takes it out and prints it.

@@ -1,12 +1,12 @@
 //! A request in, the same request with every log labelled out.
 
 use logtriage_engine::record::{Keys, OnExisting};
-use logtriage_engine::{Labels, Outcome, Stats};
+use logtriage_engine::{Event, LabelId, Labels, Stats, Tier};
 use logtriage_files::{Agent, FileError, Loaded, RuleForm};
 
-use crate::log::{Log, OurEntry, Wrapped};
+use crate::log::{OurEntry, Scanned, Wrapped};
 use crate::outcome::Members;
-use crate::value::{map_value_size, put_entry_head, put_map_value};
+use crate::value::put_map;
 use crate::wire::{Fields, Malformed, Value as Wire};
 
 /// The field of a request's events.
@@ -20,9 +20,9 @@ pub struct Labeller {
     on_existing: OnExisting,
     labels: Labels,
     members: Members,
-    /// The present outcome: the entries of its map, and the whole entry under our key.
-    outcome: Vec<u8>,
+    /// The entry for the present log, and the entries of the map in it.
     entry: Vec<u8>,
+    entries: Vec<u8>,
     tally: Tally,
 }
 
@@ -60,12 +60,12 @@ impl Labeller {
         Ok(Self {
             keys: Keys::new(&config.message_keys, &config.source_keys, &config.output_key),
             on_existing: config.on_existing,
-            members: Members::new(&config.fields),
+            members: Members::new(&config.fields, &labels),
             tally: Tally::of(&labels),
             labels,
             agent,
-            outcome: Vec::new(),
             entry: Vec::new(),
+            entries: Vec::new(),
         })
     }
 
@@ -141,7 +141,8 @@ impl Labeller {
         now: u64,
         out: &mut Vec<u8>,
     ) -> Result<bool, Malformed> {
-        let log = match Wrapped::parse(wrapper)? {
+        let mut scanned = Scanned::default();
+        let log = match Wrapped::parse(wrapper, &self.keys, &mut scanned)? {
             Wrapped::Log(log) => log,
             Wrapped::Rootless => {
                 self.tally.logs += 1;
@@ -161,33 +162,22 @@ impl Labeller {
                 return Ok(false);
             }
         };
-        self.label_log(&log, before, now, out)
+        self.label_log(&scanned.event(&self.keys), now);
+        let ours =
+            OurEntry { key: self.keys.output(), entry: &self.entry, on_existing: self.on_existing };
+        Ok(log.splice(&scanned, &ours, before, out))
     }
 
-    fn label_log(
-        &mut self,
-        log: &Log<'_>,
-        before: &[u8],
-        now: u64,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, Malformed> {
-        let scanned = log.scan(&self.keys)?;
-        let outcome = self.agent.label(&scanned.event(&self.keys), now);
-        self.tally.count(&outcome, &self.labels);
-        self.outcome.clear();
-        self.members.put(&outcome, &self.labels, &mut self.outcome);
-        let size = map_value_size(&self.outcome);
-        self.entry.clear();
-        put_entry_head(self.keys.output(), size, &mut self.entry);
-        let value_at = self.entry.len();
-        put_map_value(&self.outcome, &mut self.entry);
-        let ours = OurEntry {
-            key: self.keys.output(),
-            entry: &self.entry,
-            value_at,
-            on_existing: self.on_existing,
-        };
-        Ok(log.splice(&scanned, &ours, before, out))
+    /// Writes the entry for a log.
+    fn label_log(&mut self, event: &Event<'_>, now: u64) {
+        let Self { agent, keys, members, entries, entry, tally, .. } = self;
+        entry.clear();
+        let (tier, label) = agent.write_outcome_with(event, now, entry, |outcome, setup, entry| {
+            entries.clear();
+            members.put(outcome, setup.labels(), entries);
+            put_map(keys.output(), entries, entry);
+        });
+        tally.count(tier, label);
     }
 }
 
@@ -202,11 +192,12 @@ impl Tally {
         self.logs + self.metrics + self.traces + self.unknown + self.malformed
     }
 
-    fn count(&mut self, outcome: &Outcome<'_>, labels: &Labels) {
+    fn count(&mut self, tier: Tier, label: Option<LabelId>) {
         self.logs += 1;
-        let place = outcome.label_id.map_or(labels.len(), |id| usize::from(id.0));
-        let counts = self.outcomes.get_mut(outcome.tier as usize);
-        if let Some(count) = counts.and_then(|counts| counts.get_mut(place)) {
+        let Some(counts) = self.outcomes.get_mut(tier as usize) else { return };
+        let unclassified = counts.len().saturating_sub(1);
+        let place = label.map_or(unclassified, |id| usize::from(id.0));
+        if let Some(count) = counts.get_mut(place) {
             *count += 1;
         }
     }

@@ -11,13 +11,17 @@
 use std::borrow::Cow;
 
 use logtriage_engine::Event;
-use logtriage_engine::record::{Found, INPUT_SUFFIX, Keys, MAX_NAMES, OnExisting, is_family};
+use logtriage_engine::record::{Found, INPUT_SUFFIX, Keys, OnExisting, is_family};
 
-use crate::value::{Entry, Value};
+use crate::value::{Entry, KEY, Value, put_entry};
 use crate::wire::{Field, Fields, Malformed, Value as Wire, length_size, put_length};
+
+/// The field of a log's root, where it has one.
+const VALUE: u32 = 2;
 
 /// What an `event.EventWrapper` holds.
 pub(crate) enum Wrapped<'b> {
+    /// A log, whose entries were [`Scanned`].
     Log(Log<'b>),
     /// A log whose root is no object, so that no key can be added.
     Rootless,
@@ -49,18 +53,20 @@ struct Around<'b> {
 pub(crate) struct OurEntry<'o> {
     pub(crate) key: &'o str,
     pub(crate) entry: &'o [u8],
-    /// Where in `entry` its value begins.
-    pub(crate) value_at: usize,
     pub(crate) on_existing: OnExisting,
 }
 
-impl<'o> OurEntry<'o> {
-    fn value(&self) -> &'o [u8] {
-        self.entry.get(self.value_at..).unwrap_or_default()
+impl OurEntry<'_> {
+    /// Whether `entry` is ours.
+    fn is(&self, entry: &Entry<'_>) -> bool {
+        let mut theirs = Vec::with_capacity(self.entry.len());
+        put_entry(self.key, entry.value, &mut theirs);
+        theirs == self.entry
     }
 }
 
 /// What was found in the entries of a log.
+#[derive(Default)]
 pub(crate) struct Scanned<'b> {
     found: Found<Value<'b>>,
     /// The entries of our family of keys, in order, and where they are.
@@ -68,8 +74,13 @@ pub(crate) struct Scanned<'b> {
 }
 
 impl<'b> Wrapped<'b> {
-    /// Looks into the message `event.EventWrapper`.
-    pub(crate) fn parse(wrapper: &'b [u8]) -> Result<Self, Malformed> {
+    /// Looks into the message `event.EventWrapper`, and at the entries of a log.
+    #[inline]
+    pub(crate) fn parse(
+        wrapper: &'b [u8],
+        keys: &Keys,
+        scanned: &mut Scanned<'b>,
+    ) -> Result<Self, Malformed> {
         let Some(event) = only(wrapper, 1..=3)? else { return Ok(Self::Unknown) };
         let log = match event.number {
             1 => inner(&event)?,
@@ -77,14 +88,18 @@ impl<'b> Wrapped<'b> {
             _ => return Ok(Self::Trace),
         };
         let around = Around::of(wrapper, &event);
-        let Some(value) = only(log, 2..=2)? else {
+        if scanned.scan(log, keys) == Ok(false) {
             let around = [around, Around::default(), Around::default()];
             return Ok(Self::Log(Log { around, depth: 1, entries: log }));
-        };
+        }
+        // Beside a `value` its own entries do not count, right or wrong.
+        *scanned = Scanned::default();
+        let value = only(log, VALUE..=VALUE)?.ok_or(Malformed)?;
         let root = inner(&value)?;
         let (Value::Map(entries), Some(map)) = (Value::parse(root)?, only(root, 7..=7)?) else {
             return Ok(Self::Rootless);
         };
+        scanned.scan(entries, keys)?;
         let around = [around, Around::of(log, &value), Around::of(root, &map)];
         Ok(Self::Log(Log { around, depth: 3, entries }))
     }
@@ -128,22 +143,6 @@ impl<'b> Around<'b> {
 }
 
 impl<'b> Log<'b> {
-    /// Looks at the entries.
-    pub(crate) fn scan(&self, keys: &Keys) -> Result<Scanned<'b>, Malformed> {
-        let mut scanned = Scanned { found: [None; MAX_NAMES], family: Vec::new() };
-        for field in Fields::of(self.entries) {
-            let field = field?;
-            let Some(entry) = Entry::of(&field)? else { continue };
-            if let Some(found) = keys.place(entry.key).and_then(|at| scanned.found.get_mut(at)) {
-                *found = Some(Value::parse(entry.value)?);
-            }
-            if is_family(entry.key, keys.output()) {
-                scanned.family.push((field, entry));
-            }
-        }
-        Ok(scanned)
-    }
-
     /// Appends `before` and then the length and the bytes of the message with `ours` as the last of
     /// its entries. What happens to a key that is there already is as for a JSON record: see
     /// [`logtriage_engine::record::Record::splice`]. Says whether anything was appended: if not, the
@@ -157,7 +156,7 @@ impl<'b> Log<'b> {
     ) -> bool {
         let mut existing = scanned.family.iter().filter(|(_, e)| e.key == ours.key.as_bytes());
         if let Some((_, first)) = existing.next() {
-            let unchanged = first.value == ours.value() && existing.next().is_none();
+            let unchanged = ours.is(first) && existing.next().is_none();
             if unchanged || ours.on_existing == OnExisting::Keep {
                 return false;
             }
@@ -186,6 +185,26 @@ impl<'b> Log<'b> {
 }
 
 impl<'b> Scanned<'b> {
+    /// Looks at the entries in a message. Says whether there is a field [`VALUE`] beside them.
+    #[inline]
+    fn scan(&mut self, message: &'b [u8], keys: &Keys) -> Result<bool, Malformed> {
+        let mut has_value = false;
+        for field in Fields::of(message) {
+            let field = field?;
+            let Some(entry) = Entry::of(&field)? else {
+                has_value |= field.number == VALUE;
+                continue;
+            };
+            if let Some(found) = keys.place(entry.key).and_then(|at| self.found.get_mut(at)) {
+                *found = Some(Value::parse(entry.value)?);
+            }
+            if is_family(entry.key, keys.output()) {
+                self.family.push((field, entry));
+            }
+        }
+        Ok(has_value)
+    }
+
     /// The event to be labelled.
     pub(crate) fn event(&self, keys: &Keys) -> Event<'b> {
         let fields = keys.fields(&self.found);
@@ -200,15 +219,18 @@ fn renamed<'b>(entries: &'b [u8], family: &[(Field<'b>, Entry<'b>)]) -> Cow<'b, 
     }
     let mut out = Vec::with_capacity(entries.len() + 16 * family.len());
     let mut from = 0;
-    for (field, entry) in family {
-        let Some((tag_end, key_end)) = entry.key_place else { continue };
-        let key_size = entry.key.len() + INPUT_SUFFIX.len();
-        let rest = entry.bytes.get(key_end..).unwrap_or_default();
+    for (field, _) in family {
+        let Wire::Bytes(entry) = field.value else { continue };
+        let mut parts = Fields::of(entry).flatten();
+        let Some(key) = parts.find(|part| part.number == KEY) else { continue };
+        let Wire::Bytes(name) = key.value else { continue };
+        let size = name.len() + INPUT_SUFFIX.len();
+        let rest = entry.get(key.end..).unwrap_or_default();
         out.extend_from_slice(entries.get(from..field.tag_end).unwrap_or_default());
-        put_length(tag_end + length_size(key_size) + key_size + rest.len(), &mut out);
-        out.extend_from_slice(entry.bytes.get(..tag_end).unwrap_or_default());
-        put_length(key_size, &mut out);
-        out.extend_from_slice(entry.key);
+        put_length(key.tag_end + length_size(size) + size + rest.len(), &mut out);
+        out.extend_from_slice(entry.get(..key.tag_end).unwrap_or_default());
+        put_length(size, &mut out);
+        out.extend_from_slice(name);
         out.extend_from_slice(INPUT_SUFFIX.as_bytes());
         out.extend_from_slice(rest);
         from = field.end;

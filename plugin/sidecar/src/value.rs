@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use logtriage_engine::record::Node;
 
-use crate::wire::{Field, Fields, Malformed, Value as Wire, length_size, put_length};
+use crate::wire::{Field, Fields, Malformed, Value as Wire, field_size, put_length, sized};
 
 /// A value, as far as the sidecar looks into it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,19 +19,20 @@ pub(crate) enum Value<'b> {
     Other,
 }
 
-/// An entry of a map: its key and its value, and where the key is in it.
-#[derive(Clone, Copy, Debug)]
+/// An entry of a map.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Entry<'b> {
-    pub(crate) bytes: &'b [u8],
+    /// Empty where there is none.
     pub(crate) key: &'b [u8],
-    /// Where the tag of the key ends, and where the key ends; `None` for an entry without one.
-    pub(crate) key_place: Option<(usize, usize)>,
     /// The message `event.Value`; empty where there is none.
     pub(crate) value: &'b [u8],
 }
 
 /// The field of a map's entries, in `Log` and in `ValueMap` alike.
 pub(crate) const ENTRY: u32 = 1;
+
+/// The field of an entry's key.
+pub(crate) const KEY: u32 = 1;
 
 const ENTRY_TAG: u8 = 0x0a;
 const KEY_TAG: u8 = 0x0a;
@@ -53,7 +54,7 @@ impl<'b> Value<'b> {
             let kind = match (field.number, field.value) {
                 (1, Wire::Bytes(bytes)) => Self::Bytes(bytes),
                 (4, Wire::Varint(number)) => Self::Integer(number.cast_signed()),
-                (5, Wire::Fixed64(bytes)) => Self::Float(f64::from_le_bytes(bytes)),
+                (5, Wire::Fixed64(bits)) => Self::Float(f64::from_bits(bits)),
                 (6, Wire::Varint(number)) => Self::Boolean(number != 0),
                 (7, Wire::Bytes(entries)) => Self::Map(entries),
                 (2 | 8, Wire::Bytes(_)) | (9, Wire::Varint(_)) => Self::Other,
@@ -101,46 +102,65 @@ impl<'b> Entry<'b> {
     /// The entry that a field of a map is. One that has its key or its value twice is malformed.
     #[inline]
     pub(crate) fn of(field: &Field<'b>) -> Result<Option<Self>, Malformed> {
-        let bytes = match (field.number, field.value) {
-            (ENTRY, Wire::Bytes(bytes)) => bytes,
-            (ENTRY, _) => return Err(Malformed),
-            _ => return Ok(None),
-        };
+        match (field.number, field.value) {
+            (ENTRY, Wire::Bytes(bytes)) => match Self::usual(bytes) {
+                Some(entry) => Ok(Some(entry)),
+                None => Self::parse(bytes).map(Some),
+            },
+            (ENTRY, _) => Err(Malformed),
+            _ => Ok(None),
+        }
+    }
+
+    /// An entry that is a key, a value and nothing else, as everybody writes it.
+    #[inline]
+    fn usual(bytes: &'b [u8]) -> Option<Self> {
+        let (key, rest) = sized(bytes.strip_prefix(&[KEY_TAG])?)?;
+        let (value, rest) = sized(rest.strip_prefix(&[VALUE_TAG])?)?;
+        rest.is_empty().then_some(Self { key, value })
+    }
+
+    fn parse(bytes: &'b [u8]) -> Result<Self, Malformed> {
         let (mut key, mut value) = (None, None);
         for part in Fields::of(bytes) {
             let part = part?;
             let twice = match (part.number, part.value) {
-                (1, Wire::Bytes(bytes)) => key.replace((bytes, part.tag_end, part.end)).is_some(),
+                (KEY, Wire::Bytes(bytes)) => key.replace(bytes).is_some(),
                 (2, Wire::Bytes(bytes)) => value.replace(bytes).is_some(),
-                (1 | 2, _) => true,
+                (KEY | 2, _) => true,
                 _ => false,
             };
             if twice {
                 return Err(Malformed);
             }
         }
-        Ok(Some(Self {
-            bytes,
-            key: key.map_or(b"", |(key, ..)| key),
-            key_place: key.map(|(_, tag_end, end)| (tag_end, end)),
-            value: value.unwrap_or_default(),
-        }))
+        Ok(Self { key: key.unwrap_or_default(), value: value.unwrap_or_default() })
     }
 }
 
 /// Appends an entry of a map whose value is bytes.
 pub(crate) fn put_text(key: &str, text: &[u8], out: &mut Vec<u8>) {
-    put_entry_head(key, 1 + length_size(text.len()) + text.len(), out);
-    out.push(BYTES_TAG);
-    put_length(text.len(), out);
+    put_text_head(key, text.len(), out);
     out.extend_from_slice(text);
+}
+
+/// Appends an entry of a map up to its value of that many bytes.
+pub(crate) fn put_text_head(key: &str, size: usize, out: &mut Vec<u8>) {
+    put_entry_head(key, field_size(size), out);
+    out.push(BYTES_TAG);
+    put_length(size, out);
 }
 
 /// Appends an entry of a map whose value is a number.
 pub(crate) fn put_float(key: &str, number: f64, out: &mut Vec<u8>) {
+    put_float_head(key, out);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+/// Appends an entry of a map up to its value, a number: eight bytes, little-endian.
+pub(crate) fn put_float_head(key: &str, out: &mut Vec<u8>) {
     put_entry_head(key, 9, out);
     out.push(FLOAT_TAG);
-    out.extend_from_slice(&number.to_le_bytes());
 }
 
 /// Appends an entry of a map whose value is true or false.
@@ -150,10 +170,10 @@ pub(crate) fn put_boolean(key: &str, flag: bool, out: &mut Vec<u8>) {
 }
 
 /// Appends an entry of a map whose value is an array of maps, each given by its entries.
-pub(crate) fn put_maps(key: &str, maps: &[Vec<u8>], out: &mut Vec<u8>) {
-    let sizes = maps.iter().map(|map| map_value_size(map));
-    let items: usize = sizes.map(|size| 1 + length_size(size) + size).sum();
-    put_entry_head(key, 1 + length_size(items) + items, out);
+pub(crate) fn put_maps(key: &str, maps: &[Box<[u8]>], out: &mut Vec<u8>) {
+    let sizes = maps.iter().map(|map| field_size(map_value_size(map)));
+    let items: usize = sizes.sum();
+    put_entry_head(key, field_size(items), out);
     out.push(ARRAY_TAG);
     put_length(items, out);
     for map in maps {
@@ -163,23 +183,34 @@ pub(crate) fn put_maps(key: &str, maps: &[Vec<u8>], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends an entry of a map whose value is the message `event.Value`.
+pub(crate) fn put_entry(key: &str, value: &[u8], out: &mut Vec<u8>) {
+    put_entry_head(key, value.len(), out);
+    out.extend_from_slice(value);
+}
+
+/// Appends an entry of a map whose value is a map, given by its entries.
+pub(crate) fn put_map(key: &str, entries: &[u8], out: &mut Vec<u8>) {
+    put_entry_head(key, map_value_size(entries), out);
+    put_map_value(entries, out);
+}
+
 /// The size of the message `event.Value` that holds a map, given by its entries.
-pub(crate) fn map_value_size(entries: &[u8]) -> usize {
-    1 + length_size(entries.len()) + entries.len()
+fn map_value_size(entries: &[u8]) -> usize {
+    field_size(entries.len())
 }
 
 /// Appends the message `event.Value` that holds a map, given by its entries.
-pub(crate) fn put_map_value(entries: &[u8], out: &mut Vec<u8>) {
+fn put_map_value(entries: &[u8], out: &mut Vec<u8>) {
     out.push(MAP_TAG);
     put_length(entries.len(), out);
     out.extend_from_slice(entries);
 }
 
 /// Appends an entry of a map up to its value, the message `event.Value` of `size` bytes.
-pub(crate) fn put_entry_head(key: &str, size: usize, out: &mut Vec<u8>) {
-    let key_size = 1 + length_size(key.len()) + key.len();
+fn put_entry_head(key: &str, size: usize, out: &mut Vec<u8>) {
     out.push(ENTRY_TAG);
-    put_length(key_size + 1 + length_size(size) + size, out);
+    put_length(field_size(key.len()) + field_size(size), out);
     out.push(KEY_TAG);
     put_length(key.len(), out);
     out.extend_from_slice(key.as_bytes());
@@ -189,6 +220,8 @@ pub(crate) fn put_entry_head(key: &str, size: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn text(value: Value<'_>) -> Option<String> {
@@ -232,5 +265,32 @@ mod tests {
         assert_eq!(Value::parse(b"\x20\x07\x30\x01"), Err(Malformed));
         assert_eq!(Value::parse(b"\x0d1234"), Err(Malformed), "bytes of four bytes");
         assert_eq!(Value::parse(b""), Ok(Value::Other));
+    }
+
+    proptest! {
+        /// Both ways to read an entry read the same; most of these bytes are one, some are not.
+        #[test]
+        fn what_is_read_the_usual_way_is_read_the_same_in_full(
+            key in "[a-z]{0,3}|[a-z]{128,130}",
+            value in prop::collection::vec(any::<u8>(), 0..200),
+            at in 0_usize..8,
+            with in any::<u8>(),
+        ) {
+            let mut bytes = Vec::new();
+            bytes.push(KEY_TAG);
+            put_length(key.len(), &mut bytes);
+            bytes.extend_from_slice(key.as_bytes());
+            bytes.push(VALUE_TAG);
+            put_length(value.len(), &mut bytes);
+            bytes.extend_from_slice(&value);
+            prop_assert!(Entry::usual(&bytes).is_some());
+            prop_assert_eq!(Entry::usual(&bytes).ok_or(Malformed), Entry::parse(&bytes));
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = with;
+            }
+            if let Some(entry) = Entry::usual(&bytes) {
+                prop_assert_eq!(Ok(entry), Entry::parse(&bytes));
+            }
+        }
     }
 }

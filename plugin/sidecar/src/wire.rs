@@ -8,11 +8,17 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
+/// The largest tag has 32 bits, three of them for the type.
+const MAX_NUMBER: u32 = u32::MAX >> 3;
+
+/// The type of a field that has a length.
+const BYTES: u64 = 2;
+
 /// The fields of a message, in order.
 #[derive(Clone)]
 pub(crate) struct Fields<'b> {
-    message: &'b [u8],
-    at: usize,
+    rest: &'b [u8],
+    size: usize,
 }
 
 /// A field of a message.
@@ -33,7 +39,7 @@ pub(crate) struct Field<'b> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'b> {
     Varint(u64),
-    Fixed64([u8; 8]),
+    Fixed64(u64),
     Fixed32,
     /// A string, bytes, or a message.
     Bytes(&'b [u8]),
@@ -41,79 +47,96 @@ pub(crate) enum Value<'b> {
 
 impl<'b> Fields<'b> {
     pub(crate) fn of(message: &'b [u8]) -> Self {
-        Self { message, at: 0 }
+        Self { rest: message, size: message.len() }
     }
 
-    fn field(&mut self) -> Result<Field<'b>, Malformed> {
-        let start = self.at;
-        let tag = u32::try_from(self.varint()?).map_err(|_| Malformed)?;
-        let tag_end = self.at;
-        let value = match tag & 7 {
-            0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed64(self.take(8)?.try_into().map_err(|_| Malformed)?),
-            2 => {
-                let length = self.varint()?;
-                Value::Bytes(self.take(usize::try_from(length).map_err(|_| Malformed)?)?)
-            }
-            5 => {
-                self.take(4)?;
-                Value::Fixed32
-            }
-            _ => return Err(Malformed),
+    #[inline(always)]
+    fn field(&self) -> Option<(Field<'b>, &'b [u8])> {
+        let at = |rest: &[u8]| self.size - rest.len();
+        let (tag, behind_tag) = varint(self.rest)?;
+        // Nearly all there is.
+        let (value, rest) = if tag & 7 == BYTES {
+            let (bytes, rest) = sized(behind_tag)?;
+            (Value::Bytes(bytes), rest)
+        } else {
+            scalar(tag & 7, behind_tag)?
         };
-        match tag >> 3 {
-            0 => Err(Malformed),
-            number => Ok(Field { number, value, start, tag_end, end: self.at }),
-        }
+        let number = u32::try_from(tag >> 3).ok().filter(|n| (1..=MAX_NUMBER).contains(n))?;
+        let field =
+            Field { number, value, start: at(self.rest), tag_end: at(behind_tag), end: at(rest) };
+        Some((field, rest))
     }
+}
 
-    #[inline]
-    fn varint(&mut self) -> Result<u64, Malformed> {
-        let rest = self.message.get(self.at..).unwrap_or_default();
-        if let Some(byte) = rest.first().filter(|byte| **byte < 0x80) {
-            self.at += 1;
-            return Ok(u64::from(*byte));
-        }
-        let mut value = 0;
-        for (place, byte) in rest.iter().take(10).enumerate() {
-            let bits = u64::from(byte & 0x7f);
-            // The tenth byte has room for one bit.
-            if place == 9 && bits > 1 {
-                return Err(Malformed);
-            }
-            value |= bits << (7 * place);
-            if byte & 0x80 == 0 {
-                self.at += place + 1;
-                return Ok(value);
-            }
-        }
-        Err(Malformed)
-    }
+/// As many bytes as the number in front says, and what follows.
+#[inline(always)]
+pub(crate) fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = varint(bytes)?;
+    rest.split_at_checked(usize::try_from(length).ok()?)
+}
 
-    #[inline]
-    fn take(&mut self, length: usize) -> Result<&'b [u8], Malformed> {
-        let end = self.at.checked_add(length).ok_or(Malformed)?;
-        let taken = self.message.get(self.at..end).ok_or(Malformed)?;
-        self.at = end;
-        Ok(taken)
-    }
+/// A value of a type that is not [`BYTES`], and what follows.
+#[inline(never)]
+fn scalar(wire_type: u64, bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    Some(match wire_type {
+        0 => {
+            let (number, rest) = varint(bytes)?;
+            (Value::Varint(number), rest)
+        }
+        1 => {
+            let (number, rest) = bytes.split_first_chunk()?;
+            (Value::Fixed64(u64::from_le_bytes(*number)), rest)
+        }
+        5 => (Value::Fixed32, bytes.split_at_checked(4)?.1),
+        _ => return None,
+    })
 }
 
 impl<'b> Iterator for Fields<'b> {
     type Item = Result<Field<'b>, Malformed>;
 
     /// Ends after the first thing that is wrong.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.at >= self.message.len() {
+        if self.rest.is_empty() {
             return None;
         }
-        let field = self.field();
-        if field.is_err() {
-            self.at = self.message.len();
-        }
-        Some(field)
+        let Some((field, rest)) = self.field() else {
+            self.rest = &[];
+            return Some(Err(Malformed));
+        };
+        self.rest = rest;
+        Some(Ok(field))
     }
+}
+
+/// A number, and what follows. Most have one byte or two.
+#[inline(always)]
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    match bytes {
+        [byte @ ..0x80, rest @ ..] => Some((u64::from(*byte), rest)),
+        [low, high @ ..0x80, rest @ ..] => {
+            Some((u64::from(*low & 0x7f) | u64::from(*high) << 7, rest))
+        }
+        _ => long_varint(bytes),
+    }
+}
+
+#[inline(never)]
+fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (place, byte) in bytes.iter().take(10).enumerate() {
+        let bits = u64::from(byte & 0x7f);
+        // The tenth byte has room for one bit.
+        if place == 9 && bits > 1 {
+            return None;
+        }
+        value |= bits << (7 * place);
+        if byte & 0x80 == 0 {
+            return Some((value, bytes.get(place + 1..)?));
+        }
+    }
+    None
 }
 
 /// Appends a number in the least bytes.
@@ -139,6 +162,12 @@ pub(crate) fn length_size(length: usize) -> usize {
     bits.div_ceil(7) as usize
 }
 
+/// The size of a field with a tag of one byte, and `size` bytes behind their length.
+#[inline]
+pub(crate) fn field_size(size: usize) -> usize {
+    1 + length_size(size) + size
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +187,7 @@ mod tests {
                 (1, Value::Bytes(b"hi")),
                 (2, Value::Varint(150)),
                 (3, Value::Fixed32),
-                (4, Value::Fixed64(*b"12345678")),
+                (4, Value::Fixed64(u64::from_le_bytes(*b"12345678"))),
                 (16, Value::Bytes(b"")),
             ]
         );
