@@ -211,5 +211,5 @@ proptest! {
 #[test]
 fn every_builtin_rule_is_a_table_and_all_are_small() {
     assert_eq!(BUILTIN.tables, BUILTIN.rules, "a machine costs fifty times as much as a table");
-    assert!(BUILTIN.bytes.len() < 1_600_000, "{} bytes", BUILTIN.bytes.len());
+    assert!(BUILTIN.bytes.len() < 1_700_000, "{} bytes", BUILTIN.bytes.len());
 }
