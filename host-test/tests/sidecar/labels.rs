@@ -64,7 +64,7 @@ fn outcomes_are_the_engines() {
         let mut both = Both::start(directory);
         let mut checked = 0;
         let all = records::all();
-        // From the third time on what was said of a message is kept.
+        // From the second time on what was said of a template is said again.
         let short = || all.iter().filter(|record| record.len() < 1000);
         let records = all.iter().chain(short()).chain(short()).chain(short());
         for record in records.filter(|record| !is_too_deep(record)) {

@@ -269,8 +269,7 @@ fn terminate_tls(
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let mut plain = tokio::net::TcpStream::connect(to).await.expect("it listens");
-            // Ends with either side.
-            let _ = copy_bidirectional(&mut stream, &mut plain).await;
+            tokio::spawn(async move { copy_bidirectional(&mut stream, &mut plain).await });
         }
     });
     address

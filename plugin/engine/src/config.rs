@@ -64,7 +64,7 @@ pub struct Config {
     /// The transformer that the model was trained with, if it was.
     pub onnx: Option<Onnx>,
     /// Templates held by the cache: 1 to 1,048,576, default 16,384. A template costs about 0.4 KiB
-    /// (at most 1.4 KiB), so the default costs about 7 MiB (at most 23 MiB).
+    /// (at most 2.4 KiB, with a secret in it), so the default costs about 7 MiB (at most 39 MiB).
     pub cache_size: usize,
     /// Templates per second that may be new; beyond it events pass as tier `none`. 0: no limit.
     /// `None`: the config says nothing, and the host may have a default of its own.

@@ -72,12 +72,12 @@ impl Seen {
         self.said.get()
     }
 
-    /// Keeps what came of it, if that is short and there is a shape or a template that keeps it. (Without any
-    /// confidence the model was not asked: the next time it may be.)
-    pub(crate) fn keep(self: &Arc<Self>, outcome: &Outcome<'_>, written: &[u8]) {
+    /// Keeps what came of it, if that is short. (Without any confidence the model was not asked:
+    /// the next time it may be.)
+    pub(crate) fn keep(&self, outcome: &Outcome<'_>, written: &[u8]) {
         let (tier, label, confidence) = (outcome.tier, outcome.label_id, outcome.confidence);
         let is_short = written.len() <= LONGEST;
-        if Arc::strong_count(self) > 1 && is_short && confidence > Confidence::ZERO {
+        if is_short && confidence > Confidence::ZERO {
             self.said.get_or_init(|| Said { tier, label, confidence, written: written.into() });
         }
     }
@@ -174,14 +174,14 @@ impl Shapes {
         (message.len() <= LONGEST).then_some(&self.blind)
     }
 
-    /// Whether there are ids in the message that [`get`](Self::get) was asked for last: the rule that
-    /// it gave, if it gave one, may be another's.
+    /// Whether there are ids in the message that [`get`](Self::get) was asked for last: the rule
+    /// that it gave, if it gave one, may be another's.
     pub(crate) fn has_id(&self) -> bool {
         self.blind.has_id
     }
 
-    /// Whether a message of the shape that [`get`](Self::get) was asked for last came before it: then
-    /// the shape is worth keeping.
+    /// Whether a message of the shape that [`get`](Self::get) was asked for last came before it:
+    /// then the shape is worth keeping.
     pub(crate) fn came_before(&mut self) -> bool {
         let (place, high) = (self.hash as usize % NEWCOMERS, (self.hash >> 32) as u32);
         let newcomer = self.newcomers.get_mut(place);

@@ -1,9 +1,9 @@
 //! Weighted sums of rows of signed bytes: what embeddings, lexicons and groups are made of.
 //!
 //! An interpreter pays for operations, not for their width. So one multiplication serves two
-//! numbers: a factor is told in whole steps of 1/65,535 of the largest, bytes are made positive, and
-//! the products of two of them stand in the halves of 64 bits. The sums are exact, and the same on
-//! every engine, whatever its vectors.
+//! numbers: a factor is told in whole steps of 1/65,535 of the largest, bytes are made positive,
+//! and the products of two of them stand in the halves of 64 bits. The sums are exact, and the same
+//! on every engine, whatever its vectors.
 
 /// Steps of the largest factor.
 const MOST_STEPS: u32 = 65_535;
@@ -32,7 +32,8 @@ impl<'r> Weighted<'r> {
         let rest = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         // b + 128, and of a factor below zero -b + 127.
         let (turn, lift) = if factor < 0.0 { (0x7f, 127) } else { (0x80, 128) };
-        let steps = (factor.abs() / step + 0.5) as u64;
+        // Of factors so small that a step is nothing, there would be any number.
+        let steps = ((factor.abs() / step + 0.5) as u64).min(u64::from(MOST_STEPS));
         Self { chunks, rest, steps, turn: u64::from_le_bytes([turn; 8]), lift }
     }
 
@@ -97,6 +98,13 @@ mod tests {
         let factor = prop_oneof![4 => -2.0_f32..2.0, 1 => Just(0.0), 1 => Just(2.0)];
         let byte = prop_oneof![4 => any::<u8>(), 1 => Just(0x80), 1 => Just(0x7f)];
         prop::collection::vec((prop::collection::vec(byte, 0..40), factor), 0..200)
+    }
+
+    #[test]
+    fn factors_next_to_nothing_do_no_harm() {
+        let mut sums = [0.0; 3];
+        add_weighted([(&[0x7f, 0x80, 1][..], 1e-42), (&[1], -1e-45)].into_iter(), &mut sums);
+        assert_eq!(sums, [0.0; 3]);
     }
 
     proptest! {
