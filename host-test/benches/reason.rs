@@ -1,11 +1,11 @@
 //! What a busy `logtriage reason --watch` costs the engine that labels on the same state directory.
 //!
-//! `cargo bench --bench reason` labels events alone, beside the command, which asks a scripted server
-//! about templates that do not run out, and alone again, and prints the ratios: 1.05 beside it at
-//! most. Ratios of one run hold on any machine, single times do not. The command and the server are threads and processes of their
-//! own: with two cores or more they have a core for themselves, and the ratio says what sharing files,
-//! and learning what is answered, costs; on one core they take turns with the engine, and the ratio
-//! says how much of it they were given.
+//! `cargo bench --bench reason` labels events alone, beside the command, which asks a scripted
+//! server about templates that do not run out, and alone again, and prints the ratios: 1.05 beside
+//! it at most. Ratios of one run hold on any machine, single times do not. The command and the
+//! server are threads and processes of their own: with two cores or more they have a core for
+//! themselves, and the ratio says what sharing files, and learning what is answered, costs; on one
+//! core they take turns with the engine, and the ratio says how much of it they were given.
 
 use std::hint::black_box;
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
 //! What the sidecar costs beside the same sidecar that only forwards, in one run, between two ends
 //! of the benchmark's own.
 //!
-//! `cargo bench --bench sidecar` starts a process of each kind, sends both the same requests of 1,000
-//! events in turn, and prints the CPU time of each process per event, their ratio, events per second
-//! of one core, and memory. The ratio holds on any machine, single times do not. Linux alone tells
-//! them.
+//! `cargo bench --bench sidecar` starts a process of each kind, sends both the same requests of
+//! 1,000 events in turn, and prints the CPU time of each process per event, their ratio, events per
+//! second of one core, and memory. The ratio holds on any machine, single times do not. Linux alone
+//! tells them.
 
 use std::net::SocketAddr;
 

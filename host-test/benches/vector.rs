@@ -2,9 +2,9 @@
 //! events in the same run.
 //!
 //! `cargo bench --bench vector` prints the time for all events of a set, and at the end the time of
-//! one event and the ratios. Ratios of one run hold on any machine, single times do not. In the rows
-//! of a hook is what Vector does with each event: its table is made, the hook is called, the table
-//! that it emits is read. What the rest of Vector does is not.
+//! one event and the ratios. Ratios of one run hold on any machine, single times do not. In the
+//! rows of a hook is what Vector does with each event: its table is made, the hook is called, the
+//! table that it emits is read. What the rest of Vector does is not.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

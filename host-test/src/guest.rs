@@ -1,5 +1,5 @@
-//! The guest and the Lua module, built by whoever needs them: `./test` on a fresh clone needs no step
-//! before.
+//! The guest and the Lua module, built by whoever needs them: `./test` on a fresh clone needs no
+//! step before.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,8 +43,8 @@ pub fn baseline(package: &str) -> Vec<u8> {
     build(&manifest, "release", package, &file).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The Lua module that Vector loads. It is loaded from where it was built: one that is replaced while
-/// a program has it crashes that program.
+/// The Lua module that Vector loads. It is loaded from where it was built: one that is replaced
+/// while a program has it crashes that program.
 ///
 /// # Panics
 /// As [`core_module`].
@@ -53,7 +53,8 @@ pub fn lua_module() -> &'static Path {
     &MODULE
 }
 
-/// The same, with overflow checks and debug assertions, and panicking on a message that asks for it.
+/// The same, with overflow checks and debug assertions, and panicking on a message that asks for
+/// it.
 ///
 /// # Panics
 /// As [`core_module`].

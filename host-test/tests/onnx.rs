@@ -1,8 +1,8 @@
-//! A model that was trained with a transformer says the same on every host that can load ONNX Runtime;
-//! the guest, which cannot, says so, and events pass.
+//! A model that was trained with a transformer says the same on every host that can load ONNX
+//! Runtime; the guest, which cannot, says so, and events pass.
 //!
-//! `./test` installs ONNX Runtime. Under plain `cargo test` the variable `ORT_DYLIB_PATH` must say where
-//! one is; without it these tests fail with the sentence that says how to get it.
+//! `./test` installs ONNX Runtime. Under plain `cargo test` the variable `ORT_DYLIB_PATH` must say
+//! where one is; without it these tests fail with the sentence that says how to get it.
 
 #[path = "hosts/fixture.rs"]
 #[allow(dead_code)]
@@ -59,8 +59,8 @@ fn trained() -> Fixture {
     fixture
 }
 
-/// Records as Vector has them, so that every host gets the same: those of the corpus, and events that the
-/// model knows.
+/// Records as Vector has them, so that every host gets the same: those of the corpus, and events
+/// that the model knows.
 fn events() -> Vec<Vec<u8>> {
     let own = ["printer here failed badly", "printer here started well", "Ошибка 接続 failed"];
     let own = own.into_iter().map(fixture::record);

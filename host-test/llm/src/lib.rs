@@ -23,8 +23,8 @@ pub enum Step {
     Together(usize),
     /// The content of the answer, as given; `{ids}` is left to [`Step::Entries`].
     Content(String),
-    /// Entries in the form `{"id":…,"label":…,"reason":…}`, one for each template, of which the id is
-    /// filled in.
+    /// Entries in the form `{"id":…,"label":…,"reason":…}`, one for each template, of which the id
+    /// is filled in.
     Entries(Value),
     /// Right, but with prose and a code fence around it.
     Prose,
@@ -145,9 +145,9 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
     let _ = act(&step, &received, judge, &mut stream);
 }
 
-/// Waits until `count` requests have waited here at once, and then long enough for one more to come,
-/// if one does. It is over before the answer goes out: the next request may come as soon as that is
-/// there.
+/// Waits until `count` requests have waited here at once, and then long enough for one more to
+/// come, if one does. It is over before the answer goes out: the next request may come as soon as
+/// that is there.
 fn wait_for_company(shared: &Mutex<Shared>, count: usize) {
     {
         let mut shared = lock(shared);

@@ -1,6 +1,6 @@
 //! A sidecar as a process of its own, for tests that kill it and benchmarks that measure it:
-//! `sidecar FORWARD [DIRECTORY | --bare]`. It says where it listens on standard output. `--bare` hands
-//! requests on as they are.
+//! `sidecar FORWARD [DIRECTORY | --bare]`. It says where it listens on standard output. `--bare`
+//! hands requests on as they are.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -64,8 +64,8 @@ pub enum Manner {
     Wait(Arc<Notify>),
 }
 
-/// A server with Vector's protocol. It lives in a runtime of its own, so that it can die with all its
-/// connections.
+/// A server with Vector's protocol. It lives in a runtime of its own, so that it can die with all
+/// its connections.
 pub struct Downstream {
     address: SocketAddr,
     state: Arc<State>,

@@ -384,8 +384,8 @@ fn refused(options: &str, named: &[&str]) {
     }
 }
 
-/// Whatever Lua cannot allocate: the event is as it was or labelled, nothing is raised, and the next
-/// one is labelled.
+/// Whatever Lua cannot allocate: the event is as it was or labelled, nothing is raised, and the
+/// next one is labelled.
 #[test]
 fn memory_that_runs_out_costs_a_label_at_most() {
     let fixture = Fixture::new(VERBOSE);

@@ -1,5 +1,5 @@
-//! A server that fails in any known way changes nothing of what the stream says, neither while it is
-//! asked nor afterwards: a layer that fails costs only its own answers.
+//! A server that fails in any known way changes nothing of what the stream says, neither while it
+//! is asked nor afterwards: a layer that fails costs only its own answers.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;

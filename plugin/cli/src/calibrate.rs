@@ -1,4 +1,5 @@
-//! `logtriage calibrate`: the thresholds of a bundle, chosen anew on labelled messages of one's own.
+//! `logtriage calibrate`: the thresholds of a bundle, chosen anew on labelled messages of one's
+//! own.
 
 use std::collections::HashSet;
 use std::fmt::Write;

@@ -16,8 +16,8 @@ use crate::screen;
 /// Confirm or change what the LLM said
 ///
 /// Shows templates with the label that the LLM gave, and those that still wait, the most frequent
-/// first, and asks for each what to do. Your word goes to verdicts.human.jsonl at once, and wins over
-/// the model's and the LLM's from then on.
+/// first, and asks for each what to do. Your word goes to verdicts.human.jsonl at once, and wins
+/// over the model's and the LLM's from then on.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:

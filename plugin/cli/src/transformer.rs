@@ -15,12 +15,12 @@ pub(crate) const MAX_LENGTH: usize = 256;
 /// What embeds templates, for commands that train.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct EmbedderArgs {
-    /// What embeds templates: the token table (static), or a sentence transformer (onnx), which costs
-    /// about a thousand times as much and needs ONNX Runtime wherever the model is used
+    /// What embeds templates: the token table (static), or a sentence transformer (onnx), which
+    /// costs about a thousand times as much and needs ONNX Runtime wherever the model is used
     #[arg(long, value_enum, default_value_t = EmbedderKind::Static, value_name = "KIND")]
     pub embedder: EmbedderKind,
-    /// The transformer: inputs input_ids and, if it has them, attention_mask and token_type_ids; output
-    /// last_hidden_state or token_embeddings
+    /// The transformer: inputs input_ids and, if it has them, attention_mask and token_type_ids;
+    /// output last_hidden_state or token_embeddings
     #[arg(long, required_if_eq("embedder", "onnx"), value_name = "FILE")]
     pub onnx: Option<PathBuf>,
     /// Its tokenizer.json

@@ -1,7 +1,7 @@
 //! A model that was trained with a transformer, from `train` to everything that uses it.
 //!
-//! `./test` installs ONNX Runtime. Under plain `cargo test` the variable `ORT_DYLIB_PATH` must say where
-//! one is; without it these tests fail with the sentence that says how to get it.
+//! `./test` installs ONNX Runtime. Under plain `cargo test` the variable `ORT_DYLIB_PATH` must say
+//! where one is; without it these tests fail with the sentence that says how to get it.
 
 mod support;
 

@@ -49,7 +49,8 @@ impl Cache {
         Some(entry.prediction)
     }
 
-    /// Keeps what the model said, and how the template is told if it `is_told`: to find that is slow.
+    /// Keeps what the model said, and how the template is told if it `is_told`: to find that is
+    /// slow.
     pub(crate) fn put(&mut self, seen: &Seen, prediction: Prediction, is_told: bool) {
         let redacted = is_told.then(|| seen.redacted().clone());
         let template = seen.template.clone();

@@ -42,9 +42,9 @@ pub enum Annotated {
 /// asked.
 ///
 /// Order of calls: [`label`](Self::label) or [`annotate`](Self::annotate) for each event, from time
-/// to time [`take_pending`](Self::take_pending); [`learn`](Self::learn) whenever there are verdicts.
-/// No order is wrong. `now` is in milliseconds of any clock that does not run backwards; one that
-/// does costs only the accuracy of limits.
+/// to time [`take_pending`](Self::take_pending); [`learn`](Self::learn) whenever there are
+/// verdicts. No order is wrong. `now` is in milliseconds of any clock that does not run backwards;
+/// one that does costs only the accuracy of limits.
 ///
 /// The outcome of an event depends on config, rules, model, verdicts and the event alone: not on
 /// the events before it, nor on the size of the cache. Two things are exempt: `pending`, and tier
@@ -200,10 +200,10 @@ impl Engine {
         });
     }
 
-    /// Labels one event, and appends the outcome to `out` in the form of its host: as `write` writes
-    /// it, or wrote it of an equal one before. So one engine writes one form alone, with the config's
-    /// `fields` in it; [`write_outcome`](Self::write_outcome) and [`annotate`](Self::annotate) write
-    /// JSON. Gives tier and label.
+    /// Labels one event, and appends the outcome to `out` in the form of its host: as `write`
+    /// writes it, or wrote it of an equal one before. So one engine writes one form alone, with the
+    /// config's `fields` in it; [`write_outcome`](Self::write_outcome) and
+    /// [`annotate`](Self::annotate) write JSON. Gives tier and label.
     pub fn write_outcome_with(
         &mut self,
         event: &Event<'_>,

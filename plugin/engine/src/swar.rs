@@ -1,5 +1,5 @@
-//! Eight bytes at a time, in one 64-bit word: what a WebAssembly interpreter pays is operations, and
-//! there are no wider ones.
+//! Eight bytes at a time, in one 64-bit word: what a WebAssembly interpreter pays is operations,
+//! and there are no wider ones.
 
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
 const TOPS: u64 = u64::from_le_bytes([0x80; 8]);

@@ -61,7 +61,8 @@ impl Encoder for Letters {
     }
 }
 
-/// The built-in bundle as if `train` had made it with letters: `f` is critical, beside what words say.
+/// The built-in bundle as if `train` had made it with letters: `f` is critical, beside what words
+/// say.
 fn parts() -> BundleParts {
     static PARTS: LazyLock<BundleParts> = LazyLock::new(make_parts);
     PARTS.clone()

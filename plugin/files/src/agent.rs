@@ -125,9 +125,9 @@ impl Agent {
         &self.engine
     }
 
-    /// One step of the work with files, if it is time for one. When there is no more to do, the next
-    /// look is a while away. For a host with time to spare while no event comes; else each event
-    /// does it.
+    /// One step of the work with files, if it is time for one. When there is no more to do, the
+    /// next look is a while away. For a host with time to spare while no event comes; else each
+    /// event does it.
     pub fn keep_up(&mut self, now: u64) {
         self.tell_failure(now);
         let clock_went_back = self.next_look > now.saturating_add(LOOK_EVERY);

@@ -17,8 +17,8 @@ pub fn json_line(value: &impl Serialize) -> serde_json::Result<String> {
     String::from_utf8(line).map_err(|e| serde_json::Error::io(io::Error::other(e)))
 }
 
-/// Whether a character acts on a terminal or cannot be seen: controls, marks that turn the direction
-/// of text around, separators of lines, characters without a width.
+/// Whether a character acts on a terminal or cannot be seen: controls, marks that turn the
+/// direction of text around, separators of lines, characters without a width.
 pub fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(

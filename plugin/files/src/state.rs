@@ -82,11 +82,11 @@ impl State {
         journals
     }
 
-    /// Appends templates to `pending.jsonl`: each a line of its own in one write, so that writers do
-    /// not mix. Gives how many were appended; fewer where the file has its greatest size.
+    /// Appends templates to `pending.jsonl`: each a line of its own in one write, so that writers
+    /// do not mix. Gives how many were appended; fewer where the file has its greatest size.
     ///
-    /// `now` is the time of the clock that events are labelled with, in milliseconds, where they are
-    /// labelled as they come: when each template first came is then kept.
+    /// `now` is the time of the clock that events are labelled with, in milliseconds, where they
+    /// are labelled as they come: when each template first came is then kept.
     ///
     /// # Errors
     /// What the system says.

@@ -287,7 +287,8 @@ fn a_link_swapped_on_the_way_is_noticed() {
     assert_eq!(place.label(&mut agent, "frobnicator stopped").0, "User Action");
 }
 
-/// Journals that live in git, shared as a ConfigMap: links in the state directory lead to its files.
+/// Journals that live in git, shared as a ConfigMap: links in the state directory lead to its
+/// files.
 #[cfg(unix)]
 #[test]
 fn verdicts_of_a_swapped_configmap_are_picked_up() {

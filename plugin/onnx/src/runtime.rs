@@ -20,14 +20,14 @@ const NAME: &str = if cfg!(target_os = "macos") {
     "libonnxruntime.so"
 };
 
-/// What became of loading it: if it failed, from where and why. `ort` must not be asked again after a
-/// failure: it takes what it did not load for loaded.
+/// What became of loading it: if it failed, from where and why. `ort` must not be asked again after
+/// a failure: it takes what it did not load for loaded.
 type Loaded = Result<Environment, (Option<PathBuf>, String)>;
 
 static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
 
-/// Loads the library from `path`, else from where [`PLACE`] says, else from where the system looks. It is
-/// done once: later calls get what became of it then, whatever they ask for.
+/// Loads the library from `path`, else from where [`PLACE`] says, else from where the system looks.
+/// It is done once: later calls get what became of it then, whatever they ask for.
 pub(crate) fn start(path: Option<&Path>) -> Result<Environment, OnnxError> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     let became = loaded.get_or_insert_with(|| {

@@ -46,8 +46,8 @@ pub struct Usage {
     pub threads: usize,
 }
 
-/// A sentence transformer. Threads share one: inferences wait for each other, so that the weights are in
-/// memory once.
+/// A sentence transformer. Threads share one: inferences wait for each other, so that the weights
+/// are in memory once.
 pub struct Transformer {
     info: OnnxInfo,
     tokenizer: Tokenizer,
@@ -78,8 +78,8 @@ impl Transformer {
     /// Loads ONNX Runtime, model and tokenizer, and embeds a long text to see that it can be done.
     ///
     /// # Errors
-    /// There is no ONNX Runtime; a file cannot be read or used; the model has other inputs or outputs
-    /// than [`Files::model`] says, or cannot read so many tokens.
+    /// There is no ONNX Runtime; a file cannot be read or used; the model has other inputs or
+    /// outputs than [`Files::model`] says, or cannot read so many tokens.
     pub fn open(files: &Files, usage: Usage) -> Result<Self, OnnxError> {
         if !MAX_LENGTHS.contains(&usage.max_length) {
             let (least, most) = (*MAX_LENGTHS.start(), *MAX_LENGTHS.end());

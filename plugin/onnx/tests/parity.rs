@@ -1,7 +1,7 @@
 //! A real ONNX Runtime runs small real models, and says what the reference implementation says.
 //!
-//! `./test` installs the runtime. Under plain `cargo test` the variable `ORT_DYLIB_PATH` must say where
-//! one is; without it these tests fail with the sentence that says how to get it.
+//! `./test` installs the runtime. Under plain `cargo test` the variable `ORT_DYLIB_PATH` must say
+//! where one is; without it these tests fail with the sentence that says how to get it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

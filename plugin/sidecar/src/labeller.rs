@@ -43,8 +43,8 @@ pub struct Tally {
     pub malformed: u64,
     /// Requests that passed unlabelled for the same reason; their events are not counted.
     pub malformed_requests: u64,
-    /// Events per tier, in the order of [`logtriage_engine::Tier::ALL`], and in each per label, in the order of the
-    /// label set, `Unclassified` last.
+    /// Events per tier, in the order of [`logtriage_engine::Tier::ALL`], and in each per label, in
+    /// the order of the label set, `Unclassified` last.
     pub outcomes: [Vec<u64>; 5],
 }
 

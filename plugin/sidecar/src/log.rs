@@ -33,8 +33,8 @@ pub(crate) enum Wrapped<'b> {
 
 /// A log event whose root is an object.
 pub(crate) struct Log<'b> {
-    /// From the outermost message to the one that holds the entries: `EventWrapper`, and where there
-    /// is a `value`, `Log` and `Value`.
+    /// From the outermost message to the one that holds the entries: `EventWrapper`, and where
+    /// there is a `value`, `Log` and `Value`.
     around: [Around<'b>; 3],
     depth: usize,
     /// The message that holds the entries.
@@ -145,8 +145,8 @@ impl<'b> Around<'b> {
 impl<'b> Log<'b> {
     /// Appends `before` and then the length and the bytes of the message with `ours` as the last of
     /// its entries. What happens to a key that is there already is as for a JSON record: see
-    /// [`logtriage_engine::record::Record::splice`]. Says whether anything was appended: if not, the
-    /// message stays as it is.
+    /// [`logtriage_engine::record::Record::splice`]. Says whether anything was appended: if not,
+    /// the message stays as it is.
     pub(crate) fn splice(
         &self,
         scanned: &Scanned<'b>,

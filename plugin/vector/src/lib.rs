@@ -10,10 +10,10 @@
 //! end
 //! ```
 //!
-//! `new` takes two options, both optional: `config`, the path of a `logtriage.toml` (without it: the
-//! built-in rules and model), and `shared`. Labellers of one config in one process share an engine
-//! unless one says `shared = false`. What is wrong with a config `new` raises as an error, so that
-//! Vector does not start.
+//! `new` takes two options, both optional: `config`, the path of a `logtriage.toml` (without it:
+//! the built-in rules and model), and `shared`. Labellers of one config in one process share an
+//! engine unless one says `shared = false`. What is wrong with a config `new` raises as an error,
+//! so that Vector does not start.
 //!
 //! `annotate` puts one table into `event.log`, under the config's `output_key`, and gives the event
 //! back. It raises nothing, whatever it is given: an event without a `log` table (a metric) passes,

@@ -1,8 +1,8 @@
 //! What we call of Lua 5.4's C interface, and a view of tables that cannot raise.
 //!
-//! Lua raises an error by `longjmp`, which passes over Rust's frames without dropping what they own.
-//! So the functions stand here in two groups. Those that never raise may be called anywhere; the
-//! others only in frames that own nothing, with a protected call or Lua itself beneath them.
+//! Lua raises an error by `longjmp`, which passes over Rust's frames without dropping what they
+//! own. So the functions stand here in two groups. Those that never raise may be called anywhere;
+//! the others only in frames that own nothing, with a protected call or Lua itself beneath them.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int, c_void};
@@ -123,8 +123,8 @@ pub(crate) unsafe fn push_string(state: *mut State, text: &[u8]) {
     unsafe { lua_pushlstring(state, text.as_ptr().cast(), text.len()) };
 }
 
-/// A table on the stack, to be read: no metamethod runs, nothing raises, and nothing is allocated, so
-/// that strings stay where they are.
+/// A table on the stack, to be read: no metamethod runs, nothing raises, and nothing is allocated,
+/// so that strings stay where they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Table<'l> {
     state: *mut State,
@@ -176,8 +176,8 @@ impl<'l> Table<'l> {
 }
 
 impl<'l> Member<'l> {
-    /// The value. A table stays on the stack, below the key; where there is no memory for more stack
-    /// it is taken for something else.
+    /// The value. A table stays on the stack, below the key; where there is no memory for more
+    /// stack it is taken for something else.
     pub(crate) fn keep(self) -> Value<'l> {
         let state = self.0.state;
         // SAFETY: `Table::each` is at this member: its value is on top. A null pointer asks for nothing

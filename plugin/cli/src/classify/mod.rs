@@ -167,7 +167,8 @@ pub fn run(args: &Args) -> Result<Ended, Failure> {
     Ok(if clean { Ended::Clean } else { Ended::WithProblems })
 }
 
-/// Labels all inputs once; the output is opened when the inputs are. Gives the report, and how many verdicts an engine refused.
+/// Labels all inputs once; the output is opened when the inputs are. Gives the report, and how many
+/// verdicts an engine refused.
 fn label(
     args: &Args,
     format: InputFormat,

@@ -26,7 +26,8 @@ pub enum Said {
 
 /// What `content` says of the template of each id.
 ///
-/// Ids are made at random for each request, so that no log line can know one and answer for another.
+/// Ids are made at random for each request, so that no log line can know one and answer for
+/// another.
 pub fn read(content: &str, ids: &[String], labels: &Labels) -> Vec<Said> {
     let entries = entries(content);
     let missing = match entries.is_empty() {

@@ -46,7 +46,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Reads it. Lines that cannot be read are passed over: at worst a template is asked about again.
+    /// Reads it. Lines that cannot be read are passed over: at worst a template is asked about
+    /// again.
     pub fn read(state: &State) -> Result<Self, Failure> {
         let path = state.directory().join(DECLINED);
         let bytes = match std::fs::read(&path) {

@@ -1,5 +1,5 @@
-//! Decides what is asked next, and what becomes of an answer. It does no I/O but for the ledger, and
-//! knows the time only by being told.
+//! Decides what is asked next, and what becomes of an answer. It does no I/O but for the ledger,
+//! and knows the time only by being told.
 
 use std::collections::VecDeque;
 
@@ -145,8 +145,8 @@ impl<'d, 'm> Desk<'d, 'm> {
         }
     }
 
-    /// What is asked next: what was asked before comes first. Else how long to wait for it, if there
-    /// is something.
+    /// What is asked next: what was asked before comes first. Else how long to wait for it, if
+    /// there is something.
     fn next_job(&mut self, now: u64) -> Result<Job, Option<u64>> {
         if let Some(place) = self.again.iter().position(|job| job.not_before <= now)
             && let Some(job) = self.again.remove(place)
@@ -279,8 +279,8 @@ impl<'d, 'm> Desk<'d, 'm> {
         Ok(settled)
     }
 
-    /// Asks once more about what was not answered, and says what was wrong. An answer that was cut is
-    /// asked for in two halves.
+    /// Asks once more about what was not answered, and says what was wrong. An answer that was cut
+    /// is asked for in two halves.
     fn correct(&mut self, wrong: Vec<(usize, String)>, cut: bool) {
         if wrong.is_empty() {
             return;

@@ -48,9 +48,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Ask an LLM about the templates that nobody knows
 ///
 /// Takes what hosts left in pending.jsonl of the state directory, asks an OpenAI-compatible server
-/// for labels, several templates per request, and appends its verdicts to verdicts.jsonl, where every
-/// host picks them up. Each template is asked about once. Only the masked template and its source
-/// leave the machine, with secrets redacted, unless the config says share = "message".
+/// for labels, several templates per request, and appends its verdicts to verdicts.jsonl, where
+/// every host picks them up. Each template is asked about once. Only the masked template and its
+/// source leave the machine, with secrets redacted, unless the config says share = "message".
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -39,8 +39,8 @@ pub struct Places {
 }
 
 impl Places {
-    /// The directories that `patterns` match, else the config's. `lock`: nobody else may ask for them
-    /// meanwhile.
+    /// The directories that `patterns` match, else the config's. `lock`: nobody else may ask for
+    /// them meanwhile.
     ///
     /// # Errors
     /// A pattern that is none, or matches nothing; somebody else is asking.
@@ -69,8 +69,9 @@ impl Places {
         self.places.iter().map(|place| &place.state)
     }
 
-    /// Reads everything anew. Gives what is to be asked, the most frequent first; what one directory
-    /// has a verdict for and another waits for is copied. With `take`, hosts' files are taken away.
+    /// Reads everything anew. Gives what is to be asked, the most frequent first; what one
+    /// directory has a verdict for and another waits for is copied. With `take`, hosts' files are
+    /// taken away.
     pub fn collect(
         &mut self,
         asker: &Asker<'_>,

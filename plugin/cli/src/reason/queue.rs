@@ -1,9 +1,9 @@
 //! The templates that wait in one state directory.
 //!
 //! Hosts append to `pending.jsonl` whenever they like, so it is taken away by a rename, and read a
-//! moment later, when who had it open is done. What it says is merged into `waiting.jsonl`, which is
-//! replaced at once; a process that is stopped anywhere in between loses nothing, and at worst counts
-//! some events twice.
+//! moment later, when who had it open is done. What it says is merged into `waiting.jsonl`, which
+//! is replaced at once; a process that is stopped anywhere in between loses nothing, and at worst
+//! counts some events twice.
 
 use std::collections::HashMap;
 use std::fs;

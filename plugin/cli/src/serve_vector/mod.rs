@@ -21,9 +21,9 @@ use stop::Signals;
 ///
 /// Vector's `vector` sink sends its events here, and they go on to its `vector` source, each log
 /// with its label. The sink is answered with what the source answers, so end-to-end
-/// acknowledgements hold. Nothing is stored: while the source is away the sink is told to try again.
-/// Rules and verdicts are read again when their files change. SIGTERM and SIGINT let what is under
-/// way end, within 25 seconds.
+/// acknowledgements hold. Nothing is stored: while the source is away the sink is told to try
+/// again. Rules and verdicts are read again when their files change. SIGTERM and SIGINT let what is
+/// under way end, within 25 seconds.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -16,8 +16,8 @@ pub(crate) const EMBEDDING_SCALE: f64 = 0.5;
 /// What fragments are multiplied by, likewise.
 pub(crate) const FRAGMENT_SCALE: f64 = 1.2;
 
-/// One template: its tokens as they come, its unreadable characters, its scaled embedding, and its terms, of which each is a place
-/// among [`Features::terms`] and a value.
+/// One template: its tokens as they come, its unreadable characters, its scaled embedding, and its
+/// terms, of which each is a place among [`Features::terms`] and a value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
     pub(crate) ids: Vec<u32>,

@@ -31,8 +31,8 @@ impl By {
     }
 }
 
-/// The fold of each sample: groups go, the largest first, to the fold that is smallest by then. With
-/// as many folds as groups each is left out alone.
+/// The fold of each sample: groups go, the largest first, to the fold that is smallest by then.
+/// With as many folds as groups each is left out alone.
 pub(crate) fn by_group(groups: &[usize], folds: usize) -> Vec<usize> {
     let count = groups.iter().max().map_or(0, |&last| last + 1);
     let mut sizes = vec![0_usize; count];

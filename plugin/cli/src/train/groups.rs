@@ -102,7 +102,8 @@ pub(super) struct Lesson<'a> {
 
 impl Lesson<'_> {
     /// The bundle with groups by these names: multinomial logistic regression over the points, of
-    /// which the weights are the centroids. Says how often that is right on a fold that is held out.
+    /// which the weights are the centroids. Says how often that is right on a fold that is held
+    /// out.
     ///
     /// # Errors
     /// If the bundle cannot be used.

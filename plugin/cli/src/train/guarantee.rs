@@ -1,9 +1,9 @@
-//! Thresholds with a guarantee: the answers of a label that reach its threshold are wrong at most as
-//! often as a target says, with probability 95%.
+//! Thresholds with a guarantee: the answers of a label that reach its threshold are wrong at most
+//! as often as a target says, with probability 95%.
 //!
-//! Learn then test (Angelopoulos, Bates, Candès, Jordan and Lei, 2021) with fixed-sequence testing and
-//! the exact binomial bound. The promise holds for each label by itself, and for logs like those
-//! that the answers are about.
+//! Learn then test (Angelopoulos, Bates, Candès, Jordan and Lei, 2021) with fixed-sequence testing
+//! and the exact binomial bound. The promise holds for each label by itself, and for logs like
+//! those that the answers are about.
 
 use logtriage_engine::semantic::LabelCalibration;
 use logtriage_engine::{Confidence, Threshold};
@@ -37,8 +37,9 @@ const DELTA: f64 = 0.05;
 /// Probability that the promise of a label's threshold holds.
 pub(crate) const PROBABILITY: f64 = 1.0 - DELTA;
 
-/// The threshold of each label: the lowest confidence, from 0.5 up, from which on the answers of that label
-/// are wrong at most `target` of the time, with probability 95%; never, if there is none.
+/// The threshold of each label: the lowest confidence, from 0.5 up, from which on the answers of
+/// that label are wrong at most `target` of the time, with probability 95%; never, if there is
+/// none.
 pub(crate) fn thresholds(answers: &[Answer], labels: usize, target: f64) -> Vec<Threshold> {
     (0..labels).map(|label| threshold(&own(answers, label), target)).collect()
 }
@@ -81,15 +82,15 @@ fn own(answers: &[Answer], label: usize) -> Vec<Answer> {
     own
 }
 
-/// No label is given that is less likely right than wrong, whatever else is promised: that matters on
-/// logs unlike those that were calibrated on.
+/// No label is given that is less likely right than wrong, whatever else is promised: that matters
+/// on logs unlike those that were calibrated on.
 const LOWEST: u16 = 50;
 
-/// Going down in steps of 0.01, to 0.5 at the lowest, each confidence is tested at the full level until one fails; the
-/// last that passed is the threshold. The first test is where there are answers enough to bear two
-/// errors (or one, or none, if there are too few altogether), so that one wrong answer at the top
-/// does not end it; where that is depends on no answer being right. `own` is sorted, the surest
-/// first.
+/// Going down in steps of 0.01, to 0.5 at the lowest, each confidence is tested at the full level
+/// until one fails; the last that passed is the threshold. The first test is where there are
+/// answers enough to bear two errors (or one, or none, if there are too few altogether), so that
+/// one wrong answer at the top does not end it; where that is depends on no answer being right.
+/// `own` is sorted, the surest first.
 fn threshold(own: &[Answer], target: f64) -> Threshold {
     let bears = |errors: &usize| upper_bound(*errors, own.len()) <= target;
     let Some(spare) = [2, 1, 0].into_iter().find(bears) else { return Threshold::Never };

@@ -112,8 +112,8 @@ pub(crate) fn run(args: &Args) -> Result<Ended, Failure> {
     Ok(Ended::Clean)
 }
 
-/// What embeds, and the parts of a bundle that it needs: with a transformer the vocabulary of `parts`
-/// alone.
+/// What embeds, and the parts of a bundle that it needs: with a transformer the vocabulary of
+/// `parts` alone.
 pub(crate) fn embedder(
     mut parts: BundleParts,
     encoder: Option<Arc<dyn Encoder>>,

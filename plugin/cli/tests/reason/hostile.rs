@@ -38,8 +38,8 @@ fn templates() -> BTreeSet<String> {
     corpus().iter().map(mask).filter(|template| !template.is_empty()).collect()
 }
 
-/// Every verdict is an allowed label for a template that was asked about, and nothing in a file acts
-/// on a terminal.
+/// Every verdict is an allowed label for a template that was asked about, and nothing in a file
+/// acts on a terminal.
 fn check(place: &Place) -> Vec<Value> {
     let (labels, templates) = (Labels::default(), templates());
     let verdicts = place.lines("state/verdicts.jsonl");

@@ -70,7 +70,8 @@ fn value_end(text: &str, mut at: usize, name: Name) -> usize {
     at
 }
 
-/// The separator whose escape begins at `at`, and where that ends: `%3D`, `%253D`, `\u003d`, `\x3d`.
+/// The separator whose escape begins at `at`, and where that ends: `%3D`, `%253D`, `\u003d`,
+/// `\x3d`.
 fn separator(text: &str, at: usize) -> Option<(u8, usize)> {
     let first = byte(text, at);
     if first != b'%' && first != b'\\' {

@@ -1,7 +1,7 @@
 //! Secrets and personal data are taken out of a text before anybody keeps it or hands it on.
 //!
-//! The mask hides values that vary, not values that are secret: in `login with password hunter2` the
-//! password is a word like others. So whatever leaves the process is redacted as well:
+//! The mask hides values that vary, not values that are secret: in `login with password hunter2`
+//! the password is a word like others. So whatever leaves the process is redacted as well:
 //!
 //! * what a name gives away: `password=…`, `"api_key": "…"`, `Authorization: …`, `password is …`,
 //!   and in free text `password hunter2`, unless the word behind is one that ordinarily stands there
@@ -192,8 +192,8 @@ fn is_delimiter(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte.is_ascii_control() || b"\"'`()[]{}<>,;|=&".contains(&byte)
 }
 
-/// Where the token ends of which at most [`LONGEST_PIECE`] bytes are looked at together: so that the
-/// work is linear in the text, however much is taken out of one token.
+/// Where the token ends of which at most [`LONGEST_PIECE`] bytes are looked at together: so that
+/// the work is linear in the text, however much is taken out of one token.
 fn piece_end(text: &str, at: usize) -> usize {
     let longest = text.floor_char_boundary(at + LONGEST_PIECE);
     let end = token_end(part(text, 0, longest), at);

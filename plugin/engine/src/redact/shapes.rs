@@ -96,9 +96,9 @@ fn number_or_address(text: &str, at: usize) -> Option<(usize, &'static str)> {
     ip_address(text, at).map(|end| (end, ADDRESS))
 }
 
-/// What stands inside the token `text[start..end]`: user and password of a URL, an e-mail address, a
-/// private key, and behind a colon, slash or the like what would be found where a token begins. As a
-/// range of the text, with what stands for it.
+/// What stands inside the token `text[start..end]`: user and password of a URL, an e-mail address,
+/// a private key, and behind a colon, slash or the like what would be found where a token begins.
+/// As a range of the text, with what stands for it.
 pub(super) fn inside_token(
     text: &str,
     start: usize,

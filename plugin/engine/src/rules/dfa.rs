@@ -1,9 +1,9 @@
 //! A pattern as a table: one step per byte.
 //!
-//! 256 bytes (the class of each byte), the number of columns (`u32`), then rows of `u16`, one number
-//! for each class and in the last column one for the end of the message. A state is the place of its
-//! row among these numbers. The first three rows are [`REJECT`], [`ACCEPT`] and [`QUIT`], which lead
-//! to themselves; the fourth is the state to start in.
+//! 256 bytes (the class of each byte), the number of columns (`u32`), then rows of `u16`, one
+//! number for each class and in the last column one for the end of the message. A state is the
+//! place of its row among these numbers. The first three rows are [`REJECT`], [`ACCEPT`] and
+//! [`QUIT`], which lead to themselves; the fourth is the state to start in.
 
 /// No match, whatever follows.
 pub(super) const REJECT: usize = 0;

@@ -1,10 +1,10 @@
 //! The filter before the automata: which rules can match a message at all.
 //!
-//! A part of a rule is a candidate when one of the literals that every match of it must hold is in the
-//! message. Most bytes need not be looked at for that: wherever a literal of `n` bytes stands, one
-//! place that is a multiple of `n - k + 1` has `k` bytes of it (a *gram*) behind it. So the message is
-//! sampled at such places only, and where a sample is the gram of no literal nothing more is done.
-//! Where a literal is very short, long literals and short ones have a pass each.
+//! A part of a rule is a candidate when one of the literals that every match of it must hold is in
+//! the message. Most bytes need not be looked at for that: wherever a literal of `n` bytes stands,
+//! one place that is a multiple of `n - k + 1` has `k` bytes of it (a *gram*) behind it. So the
+//! message is sampled at such places only, and where a sample is the gram of no literal nothing
+//! more is done. Where a literal is very short, long literals and short ones have a pass each.
 //!
 //! The section in the file, in words: the two passes, then spans (from the start of the section) of
 //! the literals' texts, their owners and the unfiltered parts.

@@ -1,7 +1,7 @@
 //! The compiled form of a list of rules: flat tables, read where they lie.
 //!
-//! All numbers are little-endian. A *span* is two `u32`, a place and a length in bytes; places count
-//! from the start of the section that they point into. The file is:
+//! All numbers are little-endian. A *span* is two `u32`, a place and a length in bytes; places
+//! count from the start of the section that they point into. The file is:
 //!
 //! | at | size | what |
 //! | --- | --- | --- |

@@ -1,9 +1,9 @@
 //! Tier 1: regular expressions on the raw message, the first match in file order wins.
 //!
 //! A look at samples of the message finds which rules can match at all: a rule is a candidate when
-//! one of the literals that every match of it must hold is there. Only candidates are tried, each by
-//! its own automaton, so a thousand rules cost little more than ten. Time is linear in the message
-//! (nothing backtracks), and every pattern has a size limit.
+//! one of the literals that every match of it must hold is there. Only candidates are tried, each
+//! by its own automaton, so a thousand rules cost little more than ten. Time is linear in the
+//! message (nothing backtracks), and every pattern has a size limit.
 //!
 //! Rules come from text, compiled pattern by pattern when a message first needs one, or from a file
 //! that [`CompiledRules`] made ahead of time, which needs no compiler where it is read.

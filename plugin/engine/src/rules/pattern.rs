@@ -28,7 +28,8 @@ impl Pattern {
         }
     }
 
-    /// A pattern that is compiled at once, and refused if it is wrong or its examples contradict it.
+    /// A pattern that is compiled at once, and refused if it is wrong or its examples contradict
+    /// it.
     pub(super) fn checked(entry: &Entry<'_>) -> Result<Self, TextError> {
         let compiled = compile(&entry.pattern, entry.case_insensitive)
             .map_err(|error| entry.error(describe(&error)))?;

@@ -13,9 +13,9 @@
 //! | `examples.jsonl` | the labelled templates it was trained on, `{"template","label"}` per line |
 //! | `examples.bin` | examples × f32 scales, examples × width × i8: their embeddings; beside a transformer |
 //!
-//! A bundle of a sentence transformer has no `table.bin`: its manifest says which transformer embeds
-//! in the table's place, and in how many numbers, of which `head.bin` has as many weights. The
-//! transformer itself is no part of it. It has no groups.
+//! A bundle of a sentence transformer has no `table.bin`: its manifest says which transformer
+//! embeds in the table's place, and in how many numbers, of which `head.bin` has as many weights.
+//! The transformer itself is no part of it. It has no groups.
 //!
 //! Floats are little-endian. A *table* is a bundle of `manifest.json`, `vocab.txt` and `table.bin`
 //! alone: what `distil` writes and `train` takes. The manifest carries no checksum of its own: it

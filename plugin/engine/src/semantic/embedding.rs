@@ -2,8 +2,8 @@
 //!
 //! The rows are distilled from a sentence transformer (Tulkens and van Dongen, Model2Vec, 2024);
 //! the weights are the smooth inverse frequencies of Arora, Liang and Ma (ICLR 2017). The numbers
-//! are the same on every engine: f32, tokens in the order of their ids, no fused multiply-add,
-//! nothing but `+ * /` and the exactly rounded square root.
+//! are the same on every engine: whole steps in the sum (see `rows.rs`), f32 in the rest, no fused
+//! multiply-add, nothing but `+ * /` and the exactly rounded square root.
 
 use std::borrow::Cow;
 
@@ -58,9 +58,9 @@ impl Table {
         self.weight(id) * self.scale(id)
     }
 
-    /// Writes the embedding of `ids`, which ascend, to `out`, which is [`WIDTH`] long: of length 1, or
-    /// all zero if there is nothing in it. What it returns is the factor from the weighted sum to the
-    /// embedding.
+    /// Writes the embedding of `ids`, which ascend, to `out`, which is [`WIDTH`] long: of length 1,
+    /// or all zero if there is nothing in it. What it returns is the factor from the weighted sum
+    /// to the embedding.
     pub(crate) fn embed(&self, ids: &[u32], out: &mut [f32]) -> f32 {
         let Some(out) = out.first_chunk_mut::<WIDTH>() else { return 0.0 };
         out.fill(0.0);

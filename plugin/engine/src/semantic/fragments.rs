@@ -1,10 +1,10 @@
 //! What words of systems that training never saw have in common with those it did: letters.
 //!
 //! A fragment is a run of four bytes of the normalised text, across the ends of words, so that
-//! `unreachable` is near `not reachable`, `OOMKilled` near `oom-kill`, and a little of the order of words
-//! is seen (character n-grams, Cavnar and Trenkle 1994; the hashing trick, Weinberger et al., ICML
-//! 2009). Like a token, each has a weight for each label in a [`super::lexicon::Lexicon`]; unlike a
-//! token it counts as often as it comes, which saves sorting them.
+//! `unreachable` is near `not reachable`, `OOMKilled` near `oom-kill`, and a little of the order of
+//! words is seen (character n-grams, Cavnar and Trenkle 1994; the hashing trick, Weinberger et al.,
+//! ICML 2009). Like a token, each has a weight for each label in a [`super::lexicon::Lexicon`];
+//! unlike a token it counts as often as it comes, which saves sorting them.
 
 /// Places that fragments are hashed to.
 pub const FRAGMENTS: usize = 1 << BITS;

@@ -5,12 +5,11 @@
 //! group = the centroid c with the greatest  point · c - offset;  of equals, the first
 //! ```
 //! With half the square of a centroid's length for an offset that is the centroid at the least
-//! Euclidean distance; training moves offsets and centroids so that rows of one group fall together.
-//! The labels' part keeps apart what a table of words holds alike: `backup failed`, `backup
-//! finished`. Two templates of surely different labels are farther apart by it than any two
-//! embeddings are.
-//! Centroids are fixed in a bundle, so that a group means the same in every process that loads it.
-//! The numbers agree on every engine as the embedding's do.
+//! Euclidean distance; training moves offsets and centroids so that rows of one group fall
+//! together. The labels' part keeps apart what a table of words holds alike: `backup failed`,
+//! `backup finished`. Two templates of surely different labels are farther apart by it than any two
+//! embeddings are. Centroids are fixed in a bundle, so that a group means the same in every process
+//! that loads it. The numbers agree on every engine as the embedding's do.
 
 use std::borrow::Cow;
 
@@ -38,7 +37,8 @@ pub fn point(embedding: &[f32], probabilities: &[f64], out: &mut Vec<f32>) {
 /// A name, a title, and a centroid in signed bytes with its scale and offset for each group.
 #[derive(Debug)]
 pub(crate) struct Groups {
-    /// What `groups.bin` holds; the centroids are read from here: for each dimension a run of groups.
+    /// What `groups.bin` holds; the centroids are read from here: for each dimension a run of
+    /// groups.
     bytes: Cow<'static, [u8]>,
     scales: Vec<f32>,
     offsets: Vec<f32>,

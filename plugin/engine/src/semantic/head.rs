@@ -18,8 +18,8 @@ const LANES: usize = 12;
 pub(crate) struct Head {
     /// Per label.
     bias: Vec<f32>,
-    /// Twelve labels after twelve, and for each of these blocks dimension after dimension: what pays
-    /// in an interpreter is a loop of known length. Zeros stand for labels that there are not.
+    /// Twelve labels after twelve, and for each of these blocks dimension after dimension: what
+    /// pays in an interpreter is a loop of known length. Zeros stand for labels that there are not.
     weights: Vec<[f32; LANES]>,
     temperature: f64,
 }

@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use super::embedding::floats_within;
 use super::rows::add_weighted;
 
-/// A value for every term, a signed byte for every term and label, a scale for every label. Terms are
-/// tokens, or places of fragments.
+/// A value for every term, a signed byte for every term and label, a scale for every label. Terms
+/// are tokens, or places of fragments.
 #[derive(Debug)]
 pub(crate) struct Lexicon {
     /// The part of the bundle; the weights are read from here.

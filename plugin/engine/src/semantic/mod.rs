@@ -8,9 +8,9 @@
 //! ```
 //! A sentence transformer that a host hands in may stand in the table's place; all else stays.
 //!
-//! The logits are linear in tokens and fragments, so that an explanation is exact. Trust shrinks what
-//! is said of a text in words that training never had. It costs a few microseconds and allocates
-//! nothing once its [`Scratch`] has grown.
+//! The logits are linear in tokens and fragments, so that an explanation is exact up to rounding.
+//! Trust shrinks what is said of a text in words that training never had. It costs a few
+//! microseconds and allocates nothing once its [`Scratch`] has grown.
 
 mod bundle;
 mod confidence;

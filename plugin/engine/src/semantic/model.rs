@@ -155,8 +155,8 @@ impl Embedder {
         self.wordpiece.token(id)
     }
 
-    /// The embedding of `text`, [`EmbedderInfo::width`] numbers: of length 1, or all zero for a text
-    /// without tokens.
+    /// The embedding of `text`, [`EmbedderInfo::width`] numbers: of length 1, or all zero for a
+    /// text without tokens.
     ///
     /// # Errors
     /// A transformer fails; a table never does.
@@ -303,8 +303,8 @@ impl Model {
         &self.embedder
     }
 
-    /// The labels of `template`, best first. The same on every run and, unless a transformer embeds,
-    /// on every engine.
+    /// The labels of `template`, best first. The same on every run and, unless a transformer
+    /// embeds, on every engine.
     ///
     /// # Errors
     /// A transformer fails; a model of a table never does.
@@ -334,8 +334,8 @@ impl Model {
         Ok(Prediction { group, ..prediction })
     }
 
-    /// Where `template` stands among the centroids of groups: [`EmbedderInfo::width`] numbers and one for each
-    /// label. What `train` makes groups of.
+    /// Where `template` stands among the centroids of groups: [`EmbedderInfo::width`] numbers and
+    /// one for each label. What `train` makes groups of.
     ///
     /// # Errors
     /// As [`Model::predict`].
@@ -354,8 +354,8 @@ impl Model {
         self.info.groups
     }
 
-    /// The name of a group in events, such as `connection-refused`, or `g042` where training found the
-    /// groups by itself: the same as long as the bundle is.
+    /// The name of a group in events, such as `connection-refused`, or `g042` where training found
+    /// the groups by itself: the same as long as the bundle is.
     pub fn group_name(&self, group: u16) -> Option<&str> {
         self.groups.as_ref()?.name(group)
     }

@@ -20,9 +20,9 @@
 //! * What follows a key such as `password=`, `token:` or `"api_key":` is masked, whatever it is. A
 //!   secret in free text (`with password hunter`) is a word like others, and stays.
 //!
-//! Few templates depend on the value of a digit (`0 errors`, a status, `ssh2`). The scanner reads the
-//! line with its digits and ids blinded (see `blind`), and notes each byte that it has to ask for: see
-//! `pins`.
+//! Few templates depend on the value of a digit (`0 errors`, a status, `ssh2`). The scanner reads
+//! the line with its digits and ids blinded (see `blind`), and notes each byte that it has to ask
+//! for: see `pins`.
 //!
 //! A template is UTF-8 of at most [`MAX_TEMPLATE`] bytes; bytes that are not UTF-8 become U+FFFD.
 
@@ -115,8 +115,8 @@ impl Masker {
         &self.made.template
     }
 
-    /// What the template made last depends on: a message that is blind to the same bytes, and has the
-    /// same bytes there, has the same template and the same pins. None where that is not told.
+    /// What the template made last depends on: a message that is blind to the same bytes, and has
+    /// the same bytes there, has the same template and the same pins. None where that is not told.
     pub(crate) fn pins(&self) -> Option<&[Pin]> {
         self.made.pins.get()
     }

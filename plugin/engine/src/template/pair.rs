@@ -49,7 +49,8 @@ impl Scan<'_> {
         self.o.end_list();
     }
 
-    /// Where the value that begins at `from` ends: not behind the quotation that the pair stands in.
+    /// Where the value that begins at `from` ends: not behind the quotation that the pair stands
+    /// in.
     fn pair_value_end(&mut self, from: usize) -> usize {
         let outer = self.enclosing_quote(from);
         let close = match at(self.o.text, from) {

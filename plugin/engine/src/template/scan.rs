@@ -155,9 +155,9 @@ impl Scan<'_> {
         }
     }
 
-    /// Words of letters from `start` on, with a space or a mark behind each: most of a line. Nothing
-    /// but their meaning counts; a word that may be more is a token. Gives the end of what stays,
-    /// the cue behind it, and where the letters of the token end that begins there.
+    /// Words of letters from `start` on, with a space or a mark behind each: most of a line.
+    /// Nothing but their meaning counts; a word that may be more is a token. Gives the end of what
+    /// stays, the cue behind it, and where the letters of the token end that begins there.
     #[inline]
     fn words(&mut self, start: usize, mut cue: Cue, until: usize) -> (usize, Cue, Option<usize>) {
         let text = self.o.text;
@@ -326,7 +326,8 @@ impl Scan<'_> {
         }
     }
 
-    /// The end of a token that goes on after its first letters, and what is in it. Joints at its end are punctuation.
+    /// The end of a token that goes on after its first letters, and what is in it. Joints at its
+    /// end are punctuation.
     #[inline]
     fn rest_of_token(&self, from: usize, mut end: usize, mut seen: u8) -> (usize, u8) {
         let text = self.o.text;

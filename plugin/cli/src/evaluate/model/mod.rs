@@ -66,7 +66,8 @@ pub(super) struct Args {
     /// Templates have 10 at most
     #[arg(long, default_value_t = train::folds::FOLDS, value_name = "N")]
     folds: usize,
-    /// Inverse strength of regularisation, as `train` prints it; the default is the built-in model's
+    /// Inverse strength of regularisation, as `train` prints it; the default is the built-in
+    /// model's
     #[arg(long, default_value_t = 6.0, value_name = "C")]
     c: f64,
     #[command(flatten)]
@@ -74,7 +75,8 @@ pub(super) struct Args {
     /// Table or bundle whose embedding is used [default: the built-in model's]
     #[arg(long, value_name = "DIR")]
     table: Option<PathBuf>,
-    /// Sentence transformer to compare with, beside its --tokenizer: the mean over its tokens' vectors
+    /// Sentence transformer to compare with, beside its --tokenizer: the mean over its tokens'
+    /// vectors
     #[arg(long, requires = "tokenizer", value_name = "FILE")]
     teacher: Option<PathBuf>,
     #[command(flatten)]

@@ -35,8 +35,8 @@ pub(super) fn table(nfa: &NFA) -> Option<Table> {
     Rows::of(&dfa)?.minimal().write(classes)
 }
 
-/// The states of an automaton by number. The first three are [`REJECT`], [`ACCEPT`] and [`QUIT`] and
-/// have no row; the fourth is the first to be in.
+/// The states of an automaton by number. The first three are [`REJECT`], [`ACCEPT`] and [`QUIT`]
+/// and have no row; the fourth is the first to be in.
 struct Rows {
     /// For each state from the fourth on the next state, for each class of bytes and then for the
     /// end of the message.
@@ -83,8 +83,8 @@ impl Rows {
         Some(Self { rows })
     }
 
-    /// The same automaton with the fewest states: those that no message tells apart are one. (Moore's
-    /// algorithm: states are split by where they lead to until nothing splits.)
+    /// The same automaton with the fewest states: those that no message tells apart are one.
+    /// (Moore's algorithm: states are split by where they lead to until nothing splits.)
     fn minimal(self) -> Self {
         let mut groups: Vec<usize> = (0..ENDS).collect();
         groups.extend(self.rows.iter().map(|row| row.last().copied().unwrap_or_default()));

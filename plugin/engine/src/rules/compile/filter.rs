@@ -69,7 +69,8 @@ impl Sampling {
     }
 }
 
-/// How often grams are in logs, for which the examples of the built-in rules stand, and in literals.
+/// How often grams are in logs, for which the examples of the built-in rules stand, and in
+/// literals.
 struct Frequency(Vec<u32>);
 
 /// A sample that finds a literal costs as much as these in an example.
