@@ -121,13 +121,16 @@ struct Votes {
 }
 
 /// One row, as it is read.
-struct Cells<'a> {
-    template: &'a str,
-    message: &'a str,
-    source: &'a str,
-    label: &'a str,
+pub(crate) struct Cells<'a> {
+    /// The message's, as the mask makes it.
+    pub template: &'a str,
+    pub message: &'a str,
+    /// None where there is no such column.
+    pub source: Option<&'a str>,
+    /// Empty if none was asked for.
+    pub label: &'a str,
     group: &'a str,
-    place: Place,
+    pub place: Place,
 }
 
 impl Labelled {
@@ -143,8 +146,8 @@ impl Labelled {
             messages += 1;
             let template = row.template.to_owned();
             let at = *places.entry(template.clone()).or_insert_with(|| {
-                let (source, votes) = (row.source.to_owned(), BTreeMap::new());
-                seen.push(Seen { template, source, group: None, votes });
+                let source = row.source.unwrap_or(&row.place.file).to_owned();
+                seen.push(Seen { template, source, group: None, votes: BTreeMap::new() });
                 seen.len() - 1
             });
             if seen[at].group.is_none() && !row.group.is_empty() {
@@ -279,7 +282,10 @@ fn label_order(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Calls `take` with every row.
-fn each_message(
+///
+/// # Errors
+/// As [`Labelled::read`].
+pub(crate) fn each_message(
     paths: &[PathBuf],
     columns: &Columns,
     labelled: bool,
@@ -307,7 +313,7 @@ fn each_message(
             take(Cells {
                 template: masker.mask(cell(message).as_bytes()),
                 message: cell(message),
-                source: source.map_or(&file, cell),
+                source: source.map(cell),
                 label: label.map_or("", cell),
                 group: group.map_or("", cell),
                 place: Place { file: file.clone(), line },

@@ -2,6 +2,7 @@
 
 mod grouping;
 mod groups;
+mod labels;
 mod model;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub struct Args {
 #[derive(Subcommand, Debug)]
 enum What {
     Templates(TemplateArgs),
+    Labels(labels::Args),
     Model(Box<model::Args>),
     Groups(groups::Args),
 }
@@ -54,6 +56,7 @@ struct TemplateArgs {
 pub fn run(args: &Args) -> Result<Ended, Failure> {
     match &args.what {
         What::Templates(args) => templates(args),
+        What::Labels(args) => labels::run(args),
         What::Model(args) => model::run(args),
         What::Groups(args) => groups::run(args),
     }
