@@ -1,14 +1,52 @@
 //! Eight bytes at a time, in one 64-bit word: what a WebAssembly interpreter pays is operations,
 //! and there are no wider ones.
 
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+const TOPS: u64 = each(0x80);
+
+/// One byte, eight times.
+pub(crate) const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The top bit of the byte at this place.
+pub(crate) const fn mark(place: u32) -> u64 {
+    0x80 << (8 * place)
+}
+
+/// How many bytes, 0 to 8, stand before the first one whose top bit is set.
+#[inline]
+pub(crate) fn before_mark(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
+}
+
+/// The eight bytes from `from` on, the first one lowest; zeros beyond the end.
+#[inline]
+pub(crate) fn chunk(text: &[u8], from: usize) -> u64 {
+    match text.get(from..).and_then(<[u8]>::first_chunk) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => last_chunk(text, from),
+    }
+}
+
+/// Fewer than eight bytes, at the end of the text.
+#[inline(never)]
+fn last_chunk(text: &[u8], from: usize) -> u64 {
+    let length = text.len().saturating_sub(from);
+    match text.last_chunk() {
+        Some(_) if length == 0 => 0,
+        Some(bytes) => u64::from_le_bytes(*bytes) >> (64 - 8 * length),
+        None => {
+            let bytes = text.get(from..).unwrap_or_default().iter();
+            bytes.rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+        }
+    }
+}
 
 /// Where the next quotation mark, backslash or control character stands, from `from` on; the end if
 /// there is none.
 pub(crate) fn next_special(text: &[u8], from: usize) -> usize {
     // With one bit turned, the quotation mark (0x22) is right behind the control characters.
-    let specials = |word| below(word ^ (ONES * 0x02), 0x21) | equal_to(word, b'\\');
+    let specials = |word| below(word ^ each(0x02), 0x21) | equal_to(word, b'\\');
     let is_special = |b: &u8| matches!(b, b'"' | b'\\') || *b < 0x20;
     next(text, from, specials, is_special)
 }
@@ -20,6 +58,12 @@ pub(crate) fn next_not_plain(text: &[u8], from: usize) -> usize {
         below(word, 0x20) | marks | word
     };
     next(text, from, specials, |b| matches!(b, b'"' | b'\\' | 0x7f..) || *b < 0x20)
+}
+
+/// Where the next of two bytes stands, from `from` on; the end if there is none.
+pub(crate) fn next_of(text: &[u8], from: usize, one: u8, other: u8) -> usize {
+    let either = |word| equal_to(word, one) | equal_to(word, other);
+    next(text, from, either, |b| *b == one || *b == other)
 }
 
 /// Whether two texts are equal. (The C library of WebAssembly compares byte by byte.)
@@ -51,18 +95,40 @@ pub(crate) fn hash(text: &[u8]) -> u64 {
 /// Sets the top bit of bytes that are ASCII digits, and no other.
 #[inline]
 pub(crate) fn digits(word: u64) -> u64 {
+    !non_digits_and_more(word) & TOPS
+}
+
+/// Sets the top bit of bytes that are no ASCII digits, and no other.
+#[inline]
+pub(crate) fn non_digits(word: u64) -> u64 {
+    non_digits_and_more(word) & TOPS
+}
+
+/// As [`non_digits`], and other bits than the top one.
+#[inline]
+fn non_digits_and_more(word: u64) -> u64 {
     // The value of a digit, and more than 9 for any other byte.
-    let value = word ^ (ONES * u64::from(b'0'));
-    !(((value & !TOPS) + ONES * (0x7f - 9)) | value) & TOPS
+    let value = word ^ each(b'0');
+    ((value & !TOPS) + each(0x7f - 9)) | value
+}
+
+/// Sets the top bit of bytes that are neither ASCII letters nor at least 0x80, and no other.
+#[inline]
+pub(crate) fn non_letters(word: u64) -> u64 {
+    // Neither the sum nor the difference carries into the next byte.
+    let lower = (word | each(0x20)) & !TOPS;
+    let beyond_z = lower + each(0x7f - b'z');
+    let before_a = each(0x7f + b'a') - lower;
+    (beyond_z | before_a) & !word & TOPS
 }
 
 /// Sets the top bit of bytes that are letters of hexadecimal numbers, and no other.
 #[inline]
 pub(crate) fn hex_letters(word: u64) -> u64 {
     // 1 to 6 for a letter in either case.
-    let value = (word | (ONES * 0x20)) ^ (ONES * 0x60);
+    let value = (word | each(0x20)) ^ each(0x60);
     let low = value & !TOPS;
-    !((low + ONES * (0x7f - 6)) | value) & (low + ONES * 0x7f) & TOPS
+    !((low + each(0x7f - 6)) | value) & (low + each(0x7f)) & TOPS
 }
 
 /// Not 0 if there are control characters among the bytes.
@@ -99,13 +165,13 @@ fn next(
 /// right: a borrow may set others above it.
 #[inline]
 fn below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(ONES * u64::from(limit)) & !word
+    word.wrapping_sub(each(limit)) & !word
 }
 
 /// As [`below`], of bytes equal to `byte`.
 #[inline]
 fn equal_to(word: u64, byte: u8) -> u64 {
-    below(word ^ (ONES * u64::from(byte)), 1)
+    below(word ^ each(byte), 1)
 }
 
 #[cfg(test)]
@@ -126,6 +192,9 @@ mod tests {
             let first = |is: fn(u8) -> bool| (from..text.len()).find(|at| is(text[*at])).unwrap_or(text.len());
             let special = |b| b < 0x20 || b == b'"' || b == b'\\';
             prop_assert_eq!(next_special(&text, from), first(special));
+            prop_assert_eq!(next_of(&text, from, b'a', 0x80), first(|b| b == b'a' || b == 0x80));
+            let bytes = (from..from + 8).map(|at| text.get(at).copied().unwrap_or(0));
+            prop_assert_eq!(chunk(&text, from).to_le_bytes().to_vec(), bytes.collect::<Vec<_>>());
             let not_plain = |b| b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f;
             prop_assert_eq!(next_not_plain(&text, from), first(not_plain));
         }
@@ -136,6 +205,8 @@ mod tests {
             let word = u64::from_le_bytes(bytes);
             prop_assert_eq!(controls(word) != 0, bytes.iter().any(|b| *b < b' '));
             prop_assert_eq!(digits(word), marks(u8::is_ascii_digit));
+            prop_assert_eq!(non_digits(word), marks(|b| !b.is_ascii_digit()));
+            prop_assert_eq!(non_letters(word), marks(|b| b.is_ascii() && !b.is_ascii_alphabetic()));
             prop_assert_eq!(letters_and_more(word), marks(|b| b & 0x40 != 0));
             prop_assert_eq!(hex_letters(word), marks(|b| b.is_ascii_hexdigit() && !b.is_ascii_digit()));
         }

@@ -9,8 +9,8 @@
 //! letters among them, one right behind a decimal digit. Nothing that belongs to a word touches it.
 //! (So `db01`, `decade`, `2026-11-20`, `1.5e-07` and `40C` are none.)
 
-use super::chars::{at, before_mark, chunk, in_word, run};
-use crate::swar;
+use super::chars::{at, in_word, run};
+use crate::swar::{self, before_mark, chunk};
 
 /// Fewer hexadecimal digits may be many things.
 const SHORTEST_ID: u64 = 6;

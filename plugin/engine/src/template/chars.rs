@@ -1,5 +1,7 @@
 //! What a byte is to the scanner.
 
+use crate::swar::{before_mark, chunk, non_digits, non_letters};
+
 /// The role of a byte, decided by one table look-up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -228,67 +230,6 @@ pub(super) fn spaces(text: &[u8], from: usize) -> usize {
 #[inline]
 pub(super) fn part(text: &[u8], from: usize, to: usize) -> &[u8] {
     text.get(from..to).unwrap_or_default()
-}
-
-/// The eight bytes from `from` on, the first one lowest; zeros beyond the end.
-#[inline]
-pub(super) fn chunk(text: &[u8], from: usize) -> u64 {
-    match text.get(from..).and_then(<[u8]>::first_chunk) {
-        Some(bytes) => u64::from_le_bytes(*bytes),
-        None => last_chunk(text, from),
-    }
-}
-
-/// A chunk of fewer than eight bytes, at the end of the text.
-#[inline(never)]
-fn last_chunk(text: &[u8], from: usize) -> u64 {
-    let length = text.len().saturating_sub(from);
-    match text.last_chunk() {
-        Some(_) if length == 0 => 0,
-        Some(bytes) => u64::from_le_bytes(*bytes) >> (64 - 8 * length),
-        None => {
-            let bytes = part(text, from, text.len()).iter();
-            bytes.rev().fold(0, |chunk, byte| chunk << 8 | u64::from(*byte))
-        }
-    }
-}
-
-/// The high bit of every byte of a chunk.
-pub(super) const HIGH_BITS: u64 = each(0x80);
-
-/// A chunk of one byte, eight times.
-pub(super) const fn each(byte: u8) -> u64 {
-    byte as u64 * 0x0101_0101_0101_0101
-}
-
-/// The high bit of each byte that is neither an ASCII letter nor at least 0x80.
-#[inline]
-pub(super) fn non_letters(chunk: u64) -> u64 {
-    // Neither the sum nor the difference carries into the next byte.
-    let lower = (chunk | each(0x20)) & !HIGH_BITS;
-    let beyond_z = lower + each(0x7f - b'z');
-    let before_a = each(0x7f + b'a') - lower;
-    (beyond_z | before_a) & !chunk & HIGH_BITS
-}
-
-/// The high bit of each byte that is no ASCII digit.
-#[inline]
-pub(super) fn non_digits(chunk: u64) -> u64 {
-    let low = chunk & !HIGH_BITS;
-    let beyond_9 = low + each(0x7f - b'9');
-    let before_0 = each(0x7f + b'0') - low;
-    (beyond_9 | before_0 | chunk) & HIGH_BITS
-}
-
-/// The high bit of the byte at this place in a chunk.
-pub(super) const fn mark(place: u32) -> u64 {
-    0x80 << (8 * place)
-}
-
-/// How many bytes, 0 to 8, stand before the first byte that is marked by its high bit.
-#[inline]
-pub(super) fn before_mark(marks: u64) -> usize {
-    (marks.trailing_zeros() / 8) as usize
 }
 
 /// How many ASCII letters and bytes of non-ASCII characters start at `from`, eight at a time.

@@ -1,12 +1,10 @@
 //! Values that a key or quotation marks give away: `key=value`, `"key": "value"`, `'value'`.
 
-use super::chars::{
-    Class, HIGH_BITS, at, before_mark, chunk, class, each, in_token, in_value, in_word, part, run,
-    spaces,
-};
+use super::chars::{Class, at, class, in_token, in_value, in_word, part, run, spaces};
 use super::scan::{Cued, Scan};
 use super::value::Mask;
 use super::words::{self, Cue, Worth};
+use crate::swar;
 
 /// Brackets that never close are looked into this often in one line.
 const UNCLOSED_BRACKETS: u8 = 4;
@@ -181,7 +179,11 @@ impl Scan<'_> {
             return None;
         }
         let mut end = opened + 1;
-        while let Some(found) = next_of(self.o.text, end, quote, b'\\') {
+        loop {
+            let found = swar::next_of(self.o.text, end, quote, b'\\');
+            if found >= self.o.text.len() {
+                break;
+            }
             let closes = at(self.o.text, found) == quote;
             if closes && (quote == b'"' || self.closes_apostrophe(found)) {
                 self.closing[kind] = found;
@@ -224,21 +226,6 @@ impl Scan<'_> {
         let next = at(self.o.text, end + 1);
         class(next) == Class::Space || b",.;:)]}>\"=!?|".contains(&next)
     }
-}
-
-/// Where the next of two bytes stands from `from` on.
-fn next_of(text: &[u8], mut from: usize, one: u8, other: u8) -> Option<usize> {
-    // The high bit of the first byte that is zero in one of two differences.
-    let zeros = |chunk: u64| chunk.wrapping_sub(each(1)) & !chunk & HIGH_BITS;
-    while from < text.len() {
-        let chunk = chunk(text, from);
-        let found = before_mark(zeros(chunk ^ each(one)) | zeros(chunk ^ each(other)));
-        from += found;
-        if found < 8 {
-            return Some(from);
-        }
-    }
-    None
 }
 
 fn ends_pair(byte: u8) -> bool {

@@ -7,14 +7,14 @@
 use std::ops::Range;
 
 use super::chars::{
-    Class, DIGIT, DOT, JOINT, LETTER, at, before_mark, chunk, class, ends_word, in_list_item,
-    in_token, in_word, is_mark, leading_letters, non_digits, non_letters, part, run, spaces,
-    swallows_space, token_kind,
+    Class, DIGIT, DOT, JOINT, LETTER, at, class, ends_word, in_list_item, in_token, in_word,
+    is_mark, leading_letters, part, run, spaces, swallows_space, token_kind,
 };
 use super::output::{Buffer, LONGEST_WORD, Output};
 use super::pins::Original;
 use super::value::{self, Mask, Numbers, Value};
 use super::words::{self, Cue, Meaning, Unit, Worth};
+use crate::swar::{before_mark, chunk, non_digits, non_letters};
 
 /// The first line with anything on it, and whether it holds an escape: what follows in a stack
 /// trace does not count.

@@ -1,10 +1,9 @@
 //! What a token with a digit in it is: a time, an address, a number, an id, or a word after all.
 
-use super::chars::{
-    DIGIT, DOT, at, chunk, digits, each, in_token, in_word, mark, non_digits, part, run,
-};
+use super::chars::{DIGIT, DOT, at, digits, in_token, in_word, part, run};
 use super::pins::Original;
 use super::words::{self, Unit};
+use crate::swar::{chunk, each, mark, non_digits};
 
 /// What stands in the template for a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! The words that tell the scanner what the next value is. General English and log vocabulary;
 //! nothing here belongs to one system.
 
-use super::chars::{chunk, each};
+use crate::swar::{chunk, each};
 
 /// What the words just read promise about the value that comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
