@@ -1,4 +1,4 @@
-//! The cache: what the model said of a template, and what is told of it.
+//! The cache: what the model said of a template, or that it failed on it, and what is told of it.
 
 use std::num::NonZeroUsize;
 
@@ -21,7 +21,15 @@ struct Entry {
     template: Box<str>,
     /// Once somebody has wanted to tell it.
     redacted: Option<Redacted>,
-    prediction: Prediction,
+    known: Known,
+}
+
+/// What is known of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Said(Prediction),
+    /// When the model failed on it, in milliseconds.
+    Failed(u64),
 }
 
 impl Cache {
@@ -34,9 +42,9 @@ impl Cache {
         Self { entries }
     }
 
-    /// What the model said of a message's template. The message learns how the template is told, if
+    /// What is known of a message's template. The message learns how the template is told, if
     /// that is known or `is_told`.
-    pub(crate) fn get(&mut self, seen: &Seen, is_told: bool) -> Option<Prediction> {
+    pub(crate) fn get(&mut self, seen: &Seen, is_told: bool) -> Option<Known> {
         let entry = self.entries.get_mut(&seen.id)?;
         if !equal(entry.template.as_bytes(), seen.template.as_bytes()) {
             return None;
@@ -46,15 +54,14 @@ impl Cache {
         } else if let Some(redacted) = &entry.redacted {
             seen.redact(|| redacted.clone());
         }
-        Some(entry.prediction)
+        Some(entry.known)
     }
 
-    /// Keeps what the model said, and how the template is told if it `is_told`: to find that is
-    /// slow.
-    pub(crate) fn put(&mut self, seen: &Seen, prediction: Prediction, is_told: bool) {
+    /// Keeps what is known of a template, and how it is told if it `is_told`: to find that is slow.
+    pub(crate) fn put(&mut self, seen: &Seen, known: Known, is_told: bool) {
         let redacted = is_told.then(|| seen.redacted().clone());
         let template = seen.template.clone();
-        self.entries.put(seen.id, Entry { template, redacted, prediction });
+        self.entries.put(seen.id, Entry { template, redacted, known });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -66,6 +73,8 @@ impl Cache {
 mod tests {
     use super::*;
 
+    const KNOWN: Known = Known::Failed(0);
+
     fn seen(id: u64, template: &str) -> Seen {
         Seen::new(template, TemplateId(id), None)
     }
@@ -73,7 +82,7 @@ mod tests {
     #[test]
     fn a_collision_is_a_miss() {
         let mut cache = Cache::new(2);
-        cache.put(&seen(7, "one"), Prediction::default(), false);
+        cache.put(&seen(7, "one"), KNOWN, false);
         assert!(cache.get(&seen(7, "one"), false).is_some());
         assert!(cache.get(&seen(7, "two"), false).is_none());
     }
@@ -82,10 +91,10 @@ mod tests {
     fn the_least_recently_used_goes_first() {
         let mut cache = Cache::new(2);
         for (id, template) in [(1, "a"), (2, "b")] {
-            cache.put(&seen(id, template), Prediction::default(), false);
+            cache.put(&seen(id, template), KNOWN, false);
         }
         assert!(cache.get(&seen(1, "a"), false).is_some());
-        cache.put(&seen(3, "c"), Prediction::default(), false);
+        cache.put(&seen(3, "c"), KNOWN, false);
         assert!(cache.get(&seen(2, "b"), false).is_none());
         assert!(cache.get(&seen(1, "a"), false).is_some());
         assert_eq!(cache.len(), 2);

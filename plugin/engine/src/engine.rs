@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Known};
 use crate::config::{Config, Field, OnExisting, Share};
 use crate::labels::{LabelId, Labels};
 use crate::location::TextError;
@@ -16,6 +16,10 @@ use crate::shapes::{Holds, Seen, Shapes};
 use crate::stats::Stats;
 use crate::template::Masker;
 use crate::verdicts::{Kind, Learned, Verdict, Verdicts};
+
+/// In milliseconds: before that, the model is not asked again about a template that it failed on. A
+/// transformer that fails may take as long as one that answers.
+const RETRY_AFTER: u64 = 10_000;
 
 /// What the engine looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -430,35 +434,34 @@ impl Engine {
     fn predict(&mut self, seen: &Seen, now: u64) -> Opinion {
         let has_verdicts = !(self.persons.is_empty() && self.machines.is_empty());
         let prediction = match self.cache.get(seen, has_verdicts) {
-            Some(prediction) => {
+            Some(Known::Said(prediction)) => {
                 self.stats.cache_hits += 1;
                 prediction
             }
+            Some(Known::Failed(then)) if now.abs_diff(then) < RETRY_AFTER => {
+                self.stats.encoder_failures += 1;
+                return Opinion::Failed;
+            }
             // A template with a verdict is not new: a storm must not cost it its label.
-            None if self.machines.of(seen).is_none()
+            _ if self.machines.of(seen).is_none()
                 && self.persons.of(seen).is_none()
                 && !self.new_templates.admits(self.setup.max_new, now) =>
             {
                 self.stats.shed += 1;
                 return Opinion::NotAsked;
             }
-            None => {
+            _ => {
                 self.stats.cache_misses += 1;
-                let (model, scratch) = (&self.setup.model, &mut self.scratch);
-                let prediction = if self.setup.wants_group {
-                    model.predict_with_group(&seen.template, scratch)
-                } else {
-                    model.predict(&seen.template, scratch)
-                };
-                match prediction {
+                match self.ask_model(&seen.template) {
                     Ok(prediction) => {
                         let is_told = has_verdicts || !self.setup.reaches_threshold(&prediction);
-                        self.cache.put(seen, prediction, is_told);
+                        self.cache.put(seen, Known::Said(prediction), is_told);
                         prediction
                     }
                     Err(failure) => {
                         self.stats.encoder_failures += 1;
                         self.failure.get_or_insert(failure);
+                        self.cache.put(seen, Known::Failed(now), true);
                         return Opinion::Failed;
                     }
                 }
@@ -468,6 +471,15 @@ impl Engine {
         self.candidates.extend(candidates.map(|(label, c)| (LabelId(*label), *c)));
         self.group = prediction.group;
         Opinion::Said(prediction)
+    }
+
+    fn ask_model(&mut self, template: &str) -> Result<Prediction, EncodeError> {
+        let (model, scratch) = (&self.setup.model, &mut self.scratch);
+        if self.setup.wants_group {
+            model.predict_with_group(template, scratch)
+        } else {
+            model.predict(template, scratch)
+        }
     }
 
     fn outcome(&self, decided: Option<&Decided>) -> Outcome<'_> {

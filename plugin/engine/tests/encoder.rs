@@ -242,11 +242,17 @@ fn an_event_passes_a_transformer_that_fails() {
     }
     assert_eq!(label(&mut engine, "logged in").tier, Tier::Reviewed);
 
-    // What is well again is asked again: nothing of its illness was kept.
+    assert_eq!(encoder.asked.load(Ordering::Relaxed), 2, "not for every event of a template");
+    assert_eq!(engine.stats().encoder_failures, 7);
+
+    // What is well again is asked again after a while.
     encoder.is_ill.store(false, Ordering::Relaxed);
+    let record = br#"{"message":"offline buffer"}"#;
+    engine.annotate(record, 9_999, &mut Vec::new());
+    assert_eq!(encoder.asked.load(Ordering::Relaxed), 2);
     for _ in 0..2 {
         let mut out = Vec::new();
-        engine.annotate(br#"{"message":"offline buffer"}"#, 0, &mut out);
+        engine.annotate(record, 10_000, &mut out);
         let out = String::from_utf8(out).unwrap();
         assert!(out.contains(r#""label":"Critical Error","tier":"semantic""#), "{out}");
     }
