@@ -111,10 +111,8 @@ fn there_is_enough_of_every_label_and_of_every_system() {
         assert!(labels.get(label).is_some_and(|n| *n >= least), "{label}: {:?}", labels.get(label));
     }
     let sources = count(|line| &line.source);
-    assert!(sources.len() >= 80, "{} systems", sources.len());
-    for (source, n) in sources {
-        assert!(n >= 4, "{source} has {n} lines");
-    }
+    let whole = sources.values().filter(|n| **n >= 4).count();
+    assert!(whole >= 500, "{whole} systems of four lines or more");
 }
 
 /// The words of a line, without what holds a digit.
