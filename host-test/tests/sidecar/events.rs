@@ -179,3 +179,19 @@ fn what_is_no_object_and_no_log_passes() {
     let counts = [tally.logs, tally.rootless, tally.metrics, tally.traces, tally.unknown];
     assert_eq!(counts, [1, 1, 1, 1, 2]);
 }
+
+/// Events before the place where a request is cut off are not labelled either, nor counted.
+#[test]
+fn a_request_that_is_cut_off_passes_as_it_is() {
+    let mut labeller = labeller(VERBOSE);
+    let entry = [field(1, b"message"), field(2, &field(1, b"disk full"))].concat();
+    let event = field(1, &field(1, &field(1, &entry)));
+    let request = event.repeat(3);
+    assert!(labeller.label(&request, 0).is_some());
+    labeller.take_tally();
+    for cut in 2 * event.len() + 1..request.len() {
+        assert_eq!(labeller.label(&request[..cut], 0), None, "{cut}");
+    }
+    let tally = labeller.take_tally();
+    assert_eq!((tally.logs, tally.malformed_requests), (0, event.len() as u64 - 1));
+}

@@ -12,7 +12,7 @@ use crate::pending::{Pending, PendingQueue, Unknown};
 use crate::record::{Keys, NotARecord, Record};
 use crate::rules::{RuleScratch, Rules};
 use crate::semantic::{Confidence, EncodeError, Model, Prediction, Scratch, Threshold};
-use crate::shapes::{Holds, Seen, Shapes};
+use crate::shapes::{Holds, RuleHolds, Seen, Shapes};
 use crate::stats::Stats;
 use crate::template::Masker;
 use crate::verdicts::{Kind, Learned, Verdict, Verdicts};
@@ -359,14 +359,13 @@ impl Engine {
     /// What rules and mask say of a message.
     fn look(&mut self, message: &[u8], source: Option<&str>) -> Arc<Seen> {
         let known = self.shapes.get(message, source);
-        let has_id = self.shapes.has_id();
-        if let Some(seen) = known.as_ref().filter(|_| !has_id) {
-            return Arc::clone(seen);
+        if let Some((seen, true)) = known {
+            return seen;
         }
         // `$` in a pattern means the end of the text, not of the line that carried it.
         let text = message.trim_ascii_end();
         let found = self.setup.rules.find(text, source, &mut self.rule_scratch);
-        if let Some(seen) = known {
+        if let Some((seen, _)) = known {
             return match seen.rule == found.rule {
                 true => seen,
                 false => self.shapes.of_template(&seen.template, found.rule),
@@ -380,12 +379,17 @@ impl Engine {
         let has_shape = blind.is_some();
         let seen = self.shapes.of_template(template, found.rule);
         if has_shape
-            && (has_id || !found.saw_digits)
             && let Some(pins) = self.masker.pins()
             && self.shapes.came_before()
         {
-            let source = (found.saw_source && !has_id).then(|| source.map(Box::from));
-            self.shapes.put(Holds { pins: pins.into(), source }, Arc::clone(&seen));
+            let rule = if found.saw_digits || self.shapes.has_id() {
+                RuleHolds::None
+            } else if found.saw_source {
+                RuleHolds::OfSource(source.map(Box::from))
+            } else {
+                RuleHolds::All
+            };
+            self.shapes.put(Holds { pins: pins.into(), rule }, Arc::clone(&seen));
         }
         seen
     }

@@ -5,8 +5,9 @@
 //! it says so (a *pin*). So a shape is a message with its digits and ids blinded, and the template
 //! that is known of it is that of each message of the shape which has the same bytes at the pins.
 //!
-//! Without an id the same rule matches, too, unless the rule tells digits apart: that is known by
-//! its pattern. Letters matter to most rules, so where there is an id they are asked again.
+//! Without an id the same rule matches, too, unless a rule tells digits apart: that is known by its
+//! pattern. Letters matter to most rules. So where there is an id, or such a rule, rules are asked
+//! again, but not the mask.
 //!
 //! Messages that differ in a name have shapes of their own. Rules and mask look at each; what was
 //! said of their template, where the same rule matched, holds for them too.
@@ -107,8 +108,17 @@ impl Seen {
 pub(crate) struct Holds {
     /// The same bytes at these places.
     pub(crate) pins: Box<[Pin]>,
-    /// The same source, if any was asked for.
-    pub(crate) source: Option<Option<Box<str>>>,
+    pub(crate) rule: RuleHolds,
+}
+
+/// For which other messages of the shape the rule is the same.
+#[derive(Debug)]
+pub(crate) enum RuleHolds {
+    All,
+    /// Those of the same source: rules asked for it.
+    OfSource(Option<Box<str>>),
+    /// Not even for those with the same pins: rules look at more than these.
+    None,
 }
 
 /// How many shapes are remembered that came once.
@@ -152,8 +162,13 @@ impl Shapes {
         Self { entries, blind: Blind::default(), hash: 0, newcomers, templates }
     }
 
-    /// What is known of a message. If it is nothing, [`put`](Self::put) may be next.
-    pub(crate) fn get(&mut self, message: &[u8], source: Option<&str>) -> Option<Arc<Seen>> {
+    /// What is known of a message, and whether its rule is among that. If it is nothing,
+    /// [`put`](Self::put) may be next.
+    pub(crate) fn get(
+        &mut self,
+        message: &[u8],
+        source: Option<&str>,
+    ) -> Option<(Arc<Seen>, bool)> {
         if message.len() > LONGEST {
             return None;
         }
@@ -166,7 +181,7 @@ impl Shapes {
         let mut variants = shape.variants.iter();
         variants
             .find(|(holds, _)| holds.for_message(message, source))
-            .map(|(_, seen)| Arc::clone(seen))
+            .map(|(holds, seen)| (Arc::clone(seen), !matches!(holds.rule, RuleHolds::None)))
     }
 
     /// The message that [`get`](Self::get) was asked for last, blind; not for one that is too long.
@@ -174,8 +189,7 @@ impl Shapes {
         (message.len() <= LONGEST).then_some(&self.blind)
     }
 
-    /// Whether there are ids in the message that [`get`](Self::get) was asked for last: the rule
-    /// that it gave, if it gave one, may be another's.
+    /// Whether there are ids in the message that [`get`](Self::get) was asked for last.
     pub(crate) fn has_id(&self) -> bool {
         self.blind.has_id
     }
@@ -227,6 +241,9 @@ impl Shapes {
 impl Holds {
     fn for_message(&self, message: &[u8], source: Option<&str>) -> bool {
         self.pins.iter().all(|pin| message.get(pin.place as usize) == Some(&pin.byte))
-            && self.source.as_ref().is_none_or(|known| known.as_deref() == source)
+            && match &self.rule {
+                RuleHolds::OfSource(known) => known.as_deref() == source,
+                RuleHolds::All | RuleHolds::None => true,
+            }
     }
 }

@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::LazyLock;
 
-use logtriage_engine::record::{Fields, Keys, NotARecord, OnExisting, Record};
+use logtriage_engine::record::{Fields, Keys, NotARecord, OnExisting, Record, is_family};
 use logtriage_engine::{DEFAULT_MESSAGE_KEYS, DEFAULT_SOURCE_KEYS};
 use proptest::prelude::*;
 
@@ -340,5 +340,22 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         let _ = parse(&bytes).map(|record| record.fields().message.is_some());
+    }
+
+    /// What is told by first byte and length alone is never one that is looked for.
+    #[test]
+    fn a_key_that_is_looked_for_may_matter(
+        names in prop::collection::vec("[a-dA-D.é]{1,4}|[a-d]{62,66}", 1..4),
+        output in "[a-d]{1,3}|[a-d]{60,70}",
+        inputs in 0..12_usize,
+        key in "[a-dA-D.é]{0,4}(_input){0,3}",
+    ) {
+        let keys = Keys::new(&names, &[], &output);
+        let family = output.clone() + &"_input".repeat(inputs);
+        for key in [&family, &key].into_iter().chain(&names) {
+            let matters = keys.place(key.as_bytes()).is_some() || is_family(key.as_bytes(), &output);
+            prop_assert!(keys.may_matter(key.as_bytes()) || !matters, "{key}");
+        }
+        prop_assert!(is_family(family.as_bytes(), &output));
     }
 }

@@ -4,10 +4,10 @@ use logtriage_engine::record::{Keys, OnExisting};
 use logtriage_engine::{Event, LabelId, Labels, Stats, Tier};
 use logtriage_files::{Agent, FileError, Loaded, RuleForm};
 
-use crate::log::{OurEntry, Scanned, Wrapped};
+use crate::log::{OurEntry, Scanned, Wrapped, Written};
 use crate::outcome::Members;
 use crate::value::put_map;
-use crate::wire::{Fields, Malformed, Value as Wire};
+use crate::wire::{Field, Fields, Malformed, Value as Wire};
 
 /// The field of a request's events.
 const EVENT: u32 = 1;
@@ -71,9 +71,14 @@ impl Labeller {
 
     /// The request with its logs labelled; `None` where that is the request as it came. `now` is in
     /// milliseconds of a clock that does not run backwards.
+    ///
+    /// A request that is no protobuf stays as it came, even where only its end is none; the engine
+    /// has seen the events before that.
     pub fn label(&mut self, request: &[u8], now: u64) -> Option<Vec<u8>> {
+        let before = self.tally.clone();
         let labelled = self.label_events(request, now);
         if labelled.is_err() {
+            self.tally = before;
             self.tally.malformed_requests += 1;
         }
         labelled.ok().flatten()
@@ -105,67 +110,54 @@ impl Labeller {
     }
 
     fn label_events(&mut self, request: &[u8], now: u64) -> Result<Option<Vec<u8>>, Malformed> {
-        // Nothing is labelled before all of it was seen to be sound.
+        let mut written = Written::of(request);
         for field in Fields::of(request) {
             let field = field?;
-            if field.number == EVENT && !matches!(field.value, Wire::Bytes(_)) {
-                return Err(Malformed);
+            if field.number != EVENT {
+                continue;
+            }
+            let Wire::Bytes(_) = field.value else { return Err(Malformed) };
+            if self.label_event(request, &field, now, &mut written).is_err() {
+                self.tally.malformed += 1;
             }
         }
-        let mut out = Vec::new();
-        let mut from = 0;
-        for field in Fields::of(request).flatten() {
-            let (EVENT, Wire::Bytes(wrapper)) = (field.number, field.value) else { continue };
-            let before = request.get(from..field.tag_end).unwrap_or_default();
-            if out.is_empty() {
-                out.reserve(request.len() + request.len() / 2);
-            }
-            match self.label_event(wrapper, before, now, &mut out) {
-                Ok(true) => from = field.end,
-                Ok(false) => {}
-                Err(Malformed) => self.tally.malformed += 1,
-            }
-        }
-        if from == 0 {
-            return Ok(None);
-        }
-        out.extend_from_slice(request.get(from..).unwrap_or_default());
-        Ok(Some(out))
+        Ok(written.end())
     }
 
-    /// Appends `before` and the event, if it gets a label.
-    fn label_event(
+    /// Writes the event, if it gets a label.
+    fn label_event<'r>(
         &mut self,
-        wrapper: &[u8],
-        before: &[u8],
+        request: &'r [u8],
+        event: &Field<'r>,
         now: u64,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, Malformed> {
+        written: &mut Written<'r>,
+    ) -> Result<(), Malformed> {
         let mut scanned = Scanned::default();
-        let log = match Wrapped::parse(wrapper, &self.keys, &mut scanned)? {
+        let log = match Wrapped::parse(request, event, &self.keys, &mut scanned)? {
             Wrapped::Log(log) => log,
             Wrapped::Rootless => {
                 self.tally.logs += 1;
                 self.tally.rootless += 1;
-                return Ok(false);
+                return Ok(());
             }
             Wrapped::Metric => {
                 self.tally.metrics += 1;
-                return Ok(false);
+                return Ok(());
             }
             Wrapped::Trace => {
                 self.tally.traces += 1;
-                return Ok(false);
+                return Ok(());
             }
             Wrapped::Unknown => {
                 self.tally.unknown += 1;
-                return Ok(false);
+                return Ok(());
             }
         };
         self.label_log(&scanned.event(&self.keys), now);
         let ours =
             OurEntry { key: self.keys.output(), entry: &self.entry, on_existing: self.on_existing };
-        Ok(log.splice(&scanned, &ours, before, out))
+        log.splice(&scanned, &ours, written);
+        Ok(())
     }
 
     /// Writes the entry for a log.

@@ -8,8 +8,6 @@
 //! A `value` comes before `fields`, as in Vector. Only the lengths of what encloses the entries
 //! change; every other byte stays, unknown fields and their order among them.
 
-use std::borrow::Cow;
-
 use logtriage_engine::Event;
 use logtriage_engine::record::{Found, INPUT_SUFFIX, Keys, OnExisting, is_family};
 
@@ -20,9 +18,9 @@ use crate::wire::{Field, Fields, Malformed, Value as Wire, length_size, put_leng
 const VALUE: u32 = 2;
 
 /// What an `event.EventWrapper` holds.
-pub(crate) enum Wrapped<'b> {
+pub(crate) enum Wrapped {
     /// A log, whose entries were [`Scanned`].
-    Log(Log<'b>),
+    Log(Log),
     /// A log whose root is no object, so that no key can be added.
     Rootless,
     Metric,
@@ -31,22 +29,22 @@ pub(crate) enum Wrapped<'b> {
     Unknown,
 }
 
-/// A log event whose root is an object.
-pub(crate) struct Log<'b> {
-    /// From the outermost message to the one that holds the entries: `EventWrapper`, and where
-    /// there is a `value`, `Log` and `Value`.
-    around: [Around<'b>; 3],
+/// A log event whose root is an object: where its messages stand, from the outermost to the one
+/// that holds the entries. These are `EventWrapper` and `Log`, and where there is a `value`, `Value`
+/// and `ValueMap`.
+#[derive(Default)]
+pub(crate) struct Log {
+    messages: [Place; 4],
     depth: usize,
-    /// The message that holds the entries.
-    entries: &'b [u8],
 }
 
-/// What stands around an inner message in its outer one.
+/// Where a message stands in the request.
 #[derive(Clone, Copy, Default)]
-struct Around<'b> {
-    /// Up to the inner one's length.
-    before: &'b [u8],
-    after: &'b [u8],
+struct Place {
+    /// Where its length begins.
+    length: usize,
+    start: usize,
+    end: usize,
 }
 
 /// The entry that is added.
@@ -73,45 +71,95 @@ pub(crate) struct Scanned<'b> {
     family: Vec<(Field<'b>, Entry<'b>)>,
 }
 
-impl<'b> Wrapped<'b> {
-    /// Looks into the message `event.EventWrapper`, and at the entries of a log.
-    #[inline]
-    pub(crate) fn parse(
-        wrapper: &'b [u8],
-        keys: &Keys,
-        scanned: &mut Scanned<'b>,
-    ) -> Result<Self, Malformed> {
-        let Some(event) = only(wrapper, 1..=3)? else { return Ok(Self::Unknown) };
-        let log = match event.number {
-            1 => inner(&event)?,
-            2 => return Ok(Self::Metric),
-            _ => return Ok(Self::Trace),
-        };
-        let around = Around::of(wrapper, &event);
-        if scanned.scan(log, keys) == Ok(false) {
-            let around = [around, Around::default(), Around::default()];
-            return Ok(Self::Log(Log { around, depth: 1, entries: log }));
+/// A request with more in it: what was written, and how much of the request that stands for.
+pub(crate) struct Written<'b> {
+    request: &'b [u8],
+    copied: usize,
+    out: Vec<u8>,
+}
+
+impl<'b> Written<'b> {
+    pub(crate) fn of(request: &'b [u8]) -> Self {
+        Self { request, copied: 0, out: Vec::with_capacity(request.len() + request.len() / 2) }
+    }
+
+    /// All of it; `None` for the request as it is.
+    pub(crate) fn end(mut self) -> Option<Vec<u8>> {
+        if self.out.is_empty() {
+            return None;
         }
-        // Beside a `value` its own entries do not count, right or wrong.
-        *scanned = Scanned::default();
-        let value = only(log, VALUE..=VALUE)?.ok_or(Malformed)?;
-        let root = inner(&value)?;
-        let (Value::Map(entries), Some(map)) = (Value::parse(root)?, only(root, 7..=7)?) else {
-            return Ok(Self::Rootless);
-        };
-        scanned.scan(entries, keys)?;
-        let around = [around, Around::of(log, &value), Around::of(root, &map)];
-        Ok(Self::Log(Log { around, depth: 3, entries }))
+        self.copy(self.request.len());
+        Some(self.out)
+    }
+
+    /// Copies from the request up to a place.
+    fn copy(&mut self, to: usize) {
+        self.put(self.request.get(self.copied..to).unwrap_or_default(), to);
+    }
+
+    /// Writes something that stands for the request up to a place.
+    fn put(&mut self, bytes: &[u8], to: usize) {
+        self.out.extend_from_slice(bytes);
+        self.copied = to;
+    }
+
+    /// Copies up to where a message begins, the innermost of several, but gives it another size.
+    fn resize(&mut self, around: &[Place], message: &Place, size: usize) {
+        if let Some((outer, around)) = around.split_last() {
+            self.resize(around, outer, outer.size_around(message, size));
+        }
+        self.copy(message.length);
+        put_length(size, &mut self.out);
+        self.copied = message.start;
     }
 }
 
-/// The one field with a number out of `numbers`. Two are malformed: readers would merge them.
+impl Wrapped {
+    /// Looks into the message `event.EventWrapper` that the field `event` of `request` holds, and
+    /// at the entries of a log.
+    #[inline]
+    pub(crate) fn parse<'b>(
+        request: &'b [u8],
+        event: &Field<'b>,
+        keys: &Keys,
+        scanned: &mut Scanned<'b>,
+    ) -> Result<Self, Malformed> {
+        let Some(inner) = only(request, event, 1..=3)? else { return Ok(Self::Unknown) };
+        match inner.number {
+            1 => {}
+            2 => return Ok(Self::Metric),
+            _ => return Ok(Self::Trace),
+        }
+        let mut log = Log::default();
+        log.enter(event);
+        log.enter(&inner);
+        if scanned.scan(Fields::inside(request, &inner)?, keys) == Ok(false) {
+            return Ok(Self::Log(log));
+        }
+        // Beside a `value` its own entries do not count, right or wrong.
+        *scanned = Scanned::default();
+        let value = only(request, &inner, VALUE..=VALUE)?.ok_or(Malformed)?;
+        let Wire::Bytes(root) = value.value else { return Err(Malformed) };
+        let map = only(request, &value, 7..=7)?;
+        let (Value::Map(_), Some(map)) = (Value::parse(root)?, map) else {
+            return Ok(Self::Rootless);
+        };
+        scanned.scan(Fields::inside(request, &map)?, keys)?;
+        log.enter(&value);
+        log.enter(&map);
+        Ok(Self::Log(log))
+    }
+}
+
+/// The one field with a number out of `numbers` in the message that `field` holds. Two are
+/// malformed: readers would merge them.
 fn only<'b>(
-    message: &'b [u8],
+    request: &'b [u8],
+    field: &Field<'b>,
     numbers: std::ops::RangeInclusive<u32>,
 ) -> Result<Option<Field<'b>>, Malformed> {
     let mut only = None;
-    for field in Fields::of(message) {
+    for field in Fields::inside(request, field)? {
         let field = field?;
         if numbers.contains(&field.number) && only.replace(field).is_some() {
             return Err(Malformed);
@@ -120,81 +168,79 @@ fn only<'b>(
     Ok(only)
 }
 
-/// The message that a field holds.
-fn inner<'b>(field: &Field<'b>) -> Result<&'b [u8], Malformed> {
-    match field.value {
-        Wire::Bytes(bytes) => Ok(bytes),
-        Wire::Varint(_) | Wire::Fixed64(_) | Wire::Fixed32 => Err(Malformed),
+impl Place {
+    /// Of the message that a field holds.
+    fn of(field: &Field<'_>) -> Self {
+        let size = if let Wire::Bytes(bytes) = field.value { bytes.len() } else { 0 };
+        Self { length: field.tag_end, start: field.end - size, end: field.end }
+    }
+
+    fn size(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Its size when the message in it at `inner` has another one.
+    fn size_around(&self, inner: &Self, size: usize) -> usize {
+        let around = self.size() - (inner.end - inner.length);
+        around + length_size(size) + size
     }
 }
 
-impl<'b> Around<'b> {
-    fn of(outer: &'b [u8], field: &Field<'b>) -> Self {
-        Self {
-            before: outer.get(..field.tag_end).unwrap_or_default(),
-            after: outer.get(field.end..).unwrap_or_default(),
+impl Log {
+    /// Goes into the message that a field holds.
+    fn enter(&mut self, field: &Field<'_>) {
+        if let Some(message) = self.messages.get_mut(self.depth) {
+            *message = Place::of(field);
+            self.depth += 1;
         }
     }
 
-    /// The size of the outer message around an inner one.
-    fn size(&self, inner: usize) -> usize {
-        self.before.len() + length_size(inner) + inner + self.after.len()
-    }
-}
-
-impl<'b> Log<'b> {
-    /// Appends `before` and then the length and the bytes of the message with `ours` as the last of
-    /// its entries. What happens to a key that is there already is as for a JSON record: see
-    /// [`logtriage_engine::record::Record::splice`]. Says whether anything was appended: if not,
-    /// the message stays as it is.
+    /// Writes the request up to the end of the log's entries, with `ours` as the last of them. What
+    /// happens to a key that is there already is as for a JSON record: see
+    /// [`logtriage_engine::record::Record::splice`]. Writes nothing for an event that stays as it
+    /// is.
     pub(crate) fn splice(
         &self,
-        scanned: &Scanned<'b>,
+        scanned: &Scanned<'_>,
         ours: &OurEntry<'_>,
-        before: &[u8],
-        out: &mut Vec<u8>,
-    ) -> bool {
+        written: &mut Written<'_>,
+    ) {
         let mut existing = scanned.family.iter().filter(|(_, e)| e.key == ours.key.as_bytes());
         if let Some((_, first)) = existing.next() {
             let unchanged = ours.is(first) && existing.next().is_none();
             if unchanged || ours.on_existing == OnExisting::Keep {
-                return false;
+                return;
             }
         }
-        let entries = renamed(self.entries, &scanned.family);
-        let around = self.around.get(..self.depth).unwrap_or_default();
-        let mut size = entries.len() + ours.entry.len();
-        let mut sizes = [0; 3];
-        for (around, kept) in around.iter().zip(&mut sizes).rev() {
-            *kept = size;
-            size = around.size(size);
+        let Some((entries, around)) = self.messages.get(..self.depth).and_then(<[_]>::split_last)
+        else {
+            return;
+        };
+        let renamed = renamed(written.request, entries, &scanned.family);
+        let size = renamed.as_ref().map_or(entries.size(), Vec::len) + ours.entry.len();
+        written.resize(around, entries, size);
+        match renamed {
+            Some(renamed) => written.put(&renamed, entries.end),
+            None => written.copy(entries.end),
         }
-        out.extend_from_slice(before);
-        put_length(size, out);
-        for (around, size) in around.iter().zip(sizes) {
-            out.extend_from_slice(around.before);
-            put_length(size, out);
-        }
-        out.extend_from_slice(&entries);
-        out.extend_from_slice(ours.entry);
-        for around in around.iter().rev() {
-            out.extend_from_slice(around.after);
-        }
-        true
+        written.put(ours.entry, entries.end);
     }
 }
 
 impl<'b> Scanned<'b> {
     /// Looks at the entries in a message. Says whether there is a field [`VALUE`] beside them.
     #[inline]
-    fn scan(&mut self, message: &'b [u8], keys: &Keys) -> Result<bool, Malformed> {
+    fn scan(&mut self, message: Fields<'b>, keys: &Keys) -> Result<bool, Malformed> {
         let mut has_value = false;
-        for field in Fields::of(message) {
+        for field in message {
             let field = field?;
             let Some(entry) = Entry::of(&field)? else {
                 has_value |= field.number == VALUE;
                 continue;
             };
+            if !keys.may_matter(entry.key) {
+                continue;
+            }
             if let Some(found) = keys.place(entry.key).and_then(|at| self.found.get_mut(at)) {
                 *found = Some(Value::parse(entry.value)?);
             }
@@ -212,13 +258,13 @@ impl<'b> Scanned<'b> {
     }
 }
 
-/// The entries, with one more `_input` behind each key of the family.
-fn renamed<'b>(entries: &'b [u8], family: &[(Field<'b>, Entry<'b>)]) -> Cow<'b, [u8]> {
+/// The entries with one more `_input` behind each key of the family; `None` where there is none.
+fn renamed(request: &[u8], entries: &Place, family: &[(Field<'_>, Entry<'_>)]) -> Option<Vec<u8>> {
     if family.is_empty() {
-        return Cow::Borrowed(entries);
+        return None;
     }
-    let mut out = Vec::with_capacity(entries.len() + 16 * family.len());
-    let mut from = 0;
+    let mut out = Vec::with_capacity(entries.size() + 16 * family.len());
+    let mut from = entries.start;
     for (field, _) in family {
         let Wire::Bytes(entry) = field.value else { continue };
         let mut parts = Fields::of(entry).flatten();
@@ -226,7 +272,7 @@ fn renamed<'b>(entries: &'b [u8], family: &[(Field<'b>, Entry<'b>)]) -> Cow<'b, 
         let Wire::Bytes(name) = key.value else { continue };
         let size = name.len() + INPUT_SUFFIX.len();
         let rest = entry.get(key.end..).unwrap_or_default();
-        out.extend_from_slice(entries.get(from..field.tag_end).unwrap_or_default());
+        out.extend_from_slice(request.get(from..field.tag_end).unwrap_or_default());
         put_length(key.tag_end + length_size(size) + size + rest.len(), &mut out);
         out.extend_from_slice(entry.get(..key.tag_end).unwrap_or_default());
         put_length(size, &mut out);
@@ -235,6 +281,6 @@ fn renamed<'b>(entries: &'b [u8], family: &[(Field<'b>, Entry<'b>)]) -> Cow<'b, 
         out.extend_from_slice(rest);
         from = field.end;
     }
-    out.extend_from_slice(entries.get(from..).unwrap_or_default());
-    Cow::Owned(out)
+    out.extend_from_slice(request.get(from..entries.end).unwrap_or_default());
+    Some(out)
 }

@@ -47,7 +47,16 @@ const ITEM_TAG: u8 = 0x0a;
 impl<'b> Value<'b> {
     /// Reads the message `event.Value`. One of two kinds at once is malformed: readers differ on
     /// it.
+    #[inline]
     pub(crate) fn parse(message: &'b [u8]) -> Result<Self, Malformed> {
+        match tagged(message, BYTES_TAG, 0) {
+            // Nearly all there is.
+            Some((bytes, end)) if end == message.len() => Ok(Self::Bytes(bytes)),
+            _ => Self::parse_fields(message),
+        }
+    }
+
+    fn parse_fields(message: &'b [u8]) -> Result<Self, Malformed> {
         let mut value = None;
         for field in Fields::of(message) {
             let field = field?;
@@ -100,7 +109,7 @@ impl<'b> Node<'b> for Value<'b> {
 
 impl<'b> Entry<'b> {
     /// The entry that a field of a map is. One that has its key or its value twice is malformed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(field: &Field<'b>) -> Result<Option<Self>, Malformed> {
         match (field.number, field.value) {
             (ENTRY, Wire::Bytes(bytes)) => match Self::usual(bytes) {
@@ -113,11 +122,11 @@ impl<'b> Entry<'b> {
     }
 
     /// An entry that is a key, a value and nothing else, as everybody writes it.
-    #[inline]
+    #[inline(always)]
     fn usual(bytes: &'b [u8]) -> Option<Self> {
-        let (key, rest) = sized(bytes.strip_prefix(&[KEY_TAG])?)?;
-        let (value, rest) = sized(rest.strip_prefix(&[VALUE_TAG])?)?;
-        rest.is_empty().then_some(Self { key, value })
+        let (key, key_end) = tagged(bytes, KEY_TAG, 0)?;
+        let (value, end) = tagged(bytes, VALUE_TAG, key_end)?;
+        (end == bytes.len()).then_some(Self { key, value })
     }
 
     fn parse(bytes: &'b [u8]) -> Result<Self, Malformed> {
@@ -136,6 +145,15 @@ impl<'b> Entry<'b> {
         }
         Ok(Self { key: key.unwrap_or_default(), value: value.unwrap_or_default() })
     }
+}
+
+/// The bytes of the field at `at`, if it has this tag, and where it ends.
+#[inline(always)]
+fn tagged(bytes: &[u8], tag: u8, at: usize) -> Option<(&[u8], usize)> {
+    if *bytes.get(at)? != tag {
+        return None;
+    }
+    sized(bytes, at + 1)
 }
 
 /// Appends an entry of a map whose value is bytes.

@@ -17,11 +17,12 @@ const BYTES: u64 = 2;
 /// The fields of a message, in order.
 #[derive(Clone)]
 pub(crate) struct Fields<'b> {
-    rest: &'b [u8],
-    size: usize,
+    /// Up to where the message ends.
+    bytes: &'b [u8],
+    at: usize,
 }
 
-/// A field of a message.
+/// A field of a message. Its places are counted from where the bytes of its [`Fields`] begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Field<'b> {
     /// From 1.
@@ -47,47 +48,50 @@ pub(crate) enum Value<'b> {
 
 impl<'b> Fields<'b> {
     pub(crate) fn of(message: &'b [u8]) -> Self {
-        Self { rest: message, size: message.len() }
+        Self { bytes: message, at: 0 }
+    }
+
+    /// Those of the message that a field of `bytes` holds, with their places in `bytes`.
+    pub(crate) fn inside(bytes: &'b [u8], field: &Field<'b>) -> Result<Self, Malformed> {
+        let Value::Bytes(message) = field.value else { return Err(Malformed) };
+        let bytes = bytes.get(..field.end).ok_or(Malformed)?;
+        Ok(Self { bytes, at: bytes.len() - message.len() })
     }
 
     #[inline(always)]
-    fn field(&self) -> Option<(Field<'b>, &'b [u8])> {
-        let at = |rest: &[u8]| self.size - rest.len();
-        let (tag, behind_tag) = varint(self.rest)?;
+    fn field(&self) -> Option<Field<'b>> {
+        let (tag, tag_end) = varint(self.bytes, self.at)?;
         // Nearly all there is.
-        let (value, rest) = if tag & 7 == BYTES {
-            let (bytes, rest) = sized(behind_tag)?;
-            (Value::Bytes(bytes), rest)
+        let (value, end) = if tag & 7 == BYTES {
+            let (bytes, end) = sized(self.bytes, tag_end)?;
+            (Value::Bytes(bytes), end)
         } else {
-            scalar(tag & 7, behind_tag)?
+            scalar(tag & 7, self.bytes, tag_end)?
         };
         let number = u32::try_from(tag >> 3).ok().filter(|n| (1..=MAX_NUMBER).contains(n))?;
-        let field =
-            Field { number, value, start: at(self.rest), tag_end: at(behind_tag), end: at(rest) };
-        Some((field, rest))
+        Some(Field { number, value, start: self.at, tag_end, end })
     }
 }
 
-/// As many bytes as the number in front says, and what follows.
+/// As many bytes as the number at `at` says, from behind it, and where they end.
 #[inline(always)]
-pub(crate) fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = varint(bytes)?;
-    rest.split_at_checked(usize::try_from(length).ok()?)
+pub(crate) fn sized(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let (length, start) = varint(bytes, at)?;
+    let end = start.checked_add(usize::try_from(length).ok()?)?;
+    Some((bytes.get(start..end)?, end))
 }
 
-/// A value of a type that is not [`BYTES`], and what follows.
+/// A value of a type that is not [`BYTES`], and where it ends.
 #[inline(never)]
-fn scalar(wire_type: u64, bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
+fn scalar(wire_type: u64, bytes: &[u8], at: usize) -> Option<(Value<'_>, usize)> {
+    let rest = bytes.get(at..)?;
     Some(match wire_type {
         0 => {
-            let (number, rest) = varint(bytes)?;
-            (Value::Varint(number), rest)
+            let (number, end) = varint(bytes, at)?;
+            (Value::Varint(number), end)
         }
-        1 => {
-            let (number, rest) = bytes.split_first_chunk()?;
-            (Value::Fixed64(u64::from_le_bytes(*number)), rest)
-        }
-        5 => (Value::Fixed32, bytes.split_at_checked(4)?.1),
+        1 => (Value::Fixed64(u64::from_le_bytes(*rest.first_chunk()?)), at + 8),
+        5 => (Value::Fixed32, rest.first_chunk::<4>().map(|_| at + 4)?),
         _ => return None,
     })
 }
@@ -98,34 +102,32 @@ impl<'b> Iterator for Fields<'b> {
     /// Ends after the first thing that is wrong.
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
+        if self.at >= self.bytes.len() {
             return None;
         }
-        let Some((field, rest)) = self.field() else {
-            self.rest = &[];
-            return Some(Err(Malformed));
-        };
-        self.rest = rest;
-        Some(Ok(field))
+        let field = self.field();
+        self.at = field.map_or(self.bytes.len(), |field| field.end);
+        Some(field.ok_or(Malformed))
     }
 }
 
-/// A number, and what follows. Most have one byte or two.
+/// The number at `at`, and where it ends. Most have one byte or two.
 #[inline(always)]
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    match bytes {
-        [byte @ ..0x80, rest @ ..] => Some((u64::from(*byte), rest)),
-        [low, high @ ..0x80, rest @ ..] => {
-            Some((u64::from(*low & 0x7f) | u64::from(*high) << 7, rest))
-        }
-        _ => long_varint(bytes),
+fn varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let low = *bytes.get(at)?;
+    if low < 0x80 {
+        return Some((u64::from(low), at + 1));
+    }
+    match *bytes.get(at + 1)? {
+        high @ ..0x80 => Some((u64::from(low & 0x7f) | u64::from(high) << 7, at + 2)),
+        _ => long_varint(bytes, at),
     }
 }
 
 #[inline(never)]
-fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+fn long_varint(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     let mut value = 0;
-    for (place, byte) in bytes.iter().take(10).enumerate() {
+    for (place, byte) in bytes.get(at..)?.iter().take(10).enumerate() {
         let bits = u64::from(byte & 0x7f);
         // The tenth byte has room for one bit.
         if place == 9 && bits > 1 {
@@ -133,7 +135,7 @@ fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
         }
         value |= bits << (7 * place);
         if byte & 0x80 == 0 {
-            return Some((value, bytes.get(place + 1..)?));
+            return Some((value, at + place + 1));
         }
     }
     None

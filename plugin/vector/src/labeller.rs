@@ -46,6 +46,9 @@ impl Labeller {
         let mut found: Found<Value<'_>> = [None; MAX_NAMES];
         self.answer.has_family = false;
         log.each(|key, member| {
+            if !self.keys.may_matter(key) {
+                return;
+            }
             self.answer.has_family |= is_family(key, self.keys.output());
             if let Some(place) = self.keys.place(key).and_then(|place| found.get_mut(place)) {
                 *place = Some(member.keep());

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Fields;
+use super::{Fields, INPUT_SUFFIX};
 
 /// Keys that are looked for in one record, at most: the configured ones, and for each dotted one
 /// the objects that it may lead into.
@@ -12,8 +12,9 @@ pub const MAX_NAMES: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     names: Vec<Box<str>>,
-    /// A set bit for each length that a name has; 63 for all longer ones.
-    lengths: u64,
+    /// See [`may_matter`](Self::may_matter): for the low five bits of a key's first byte, a set bit
+    /// for each length; 63 for all longer ones.
+    outlines: [u64; 32],
     message: Vec<Path>,
     source: Vec<Path>,
     output: Box<str>,
@@ -46,8 +47,24 @@ impl Keys {
         let mut names = Vec::new();
         let message = message.iter().map(|key| Path::new(key, &mut names)).collect();
         let source = source.iter().map(|key| Path::new(key, &mut names)).collect();
-        let lengths = names.iter().fold(0, |bits, name| bits | length_bit(name.len()));
-        Self { names, lengths, message, source, output: output.into() }
+        let mut keys = Self { names, outlines: [0; 32], message, source, output: output.into() };
+        for name in &keys.names {
+            set(&mut keys.outlines, name.as_bytes(), name.len());
+        }
+        for length in (output.len()..64).step_by(INPUT_SUFFIX.len()).chain([64]) {
+            set(&mut keys.outlines, output.as_bytes(), length);
+        }
+        keys
+    }
+
+    /// Whether a key may be one of the names, or one of our family: see [`is_family`]. It is asked
+    /// of every key, most of which are neither, and looks at first byte and length alone.
+    ///
+    /// [`is_family`]: super::is_family
+    #[inline]
+    pub fn may_matter(&self, key: &[u8]) -> bool {
+        let (line, bit) = outline(key, key.len());
+        self.outlines[line] & bit != 0
     }
 
     /// How many names these keys have.
@@ -61,11 +78,7 @@ impl Keys {
     }
 
     /// The place of a key among the names.
-    #[inline]
     pub fn place(&self, key: &[u8]) -> Option<usize> {
-        if self.lengths & length_bit(key.len()) == 0 {
-            return None;
-        }
         self.names.iter().position(|name| name.as_bytes() == key)
     }
 
@@ -112,6 +125,13 @@ fn place_of(name: &str, names: &mut Vec<Box<str>>) -> usize {
     })
 }
 
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
+/// The outline of a key of that length: a place among the outlines, and a bit there.
+#[inline]
+fn outline(key: &[u8], length: usize) -> (usize, u64) {
+    (usize::from(key.first().map_or(0, |first| first % 32)), 1 << length.min(63))
+}
+
+fn set(outlines: &mut [u64; 32], key: &[u8], length: usize) {
+    let (line, bit) = outline(key, length);
+    outlines[line] |= bit;
 }

@@ -61,6 +61,9 @@ impl<'r> Record<'r> {
         let mut family = Vec::new();
         let scanned = json::scan(bytes, |member| {
             let key = member.key.decode();
+            if !keys.may_matter(&key) {
+                return;
+            }
             if let Some(found) = keys.place(&key).and_then(|place| found.get_mut(place)) {
                 *found = Some(member.value);
             }
