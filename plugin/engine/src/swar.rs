@@ -98,12 +98,6 @@ pub(crate) fn digits(word: u64) -> u64 {
     !non_digits_and_more(word) & TOPS
 }
 
-/// Sets the low four bits of each byte whose top bit is set, and no other.
-#[inline]
-pub(crate) fn low_bits(marks: u64) -> u64 {
-    (marks >> 3) - (marks >> 7)
-}
-
 /// Sets the top bit of bytes that are no ASCII digits, and no other.
 #[inline]
 pub(crate) fn non_digits(word: u64) -> u64 {
@@ -213,7 +207,6 @@ mod tests {
             prop_assert_eq!(digits(word), marks(u8::is_ascii_digit));
             prop_assert_eq!(non_digits(word), marks(|b| !b.is_ascii_digit()));
             prop_assert_eq!(non_letters(word), marks(|b| b.is_ascii() && !b.is_ascii_alphabetic()));
-            prop_assert_eq!(low_bits(digits(word)), digits(word) / 0x80 * 0x0f);
             prop_assert_eq!(letters_and_more(word), marks(|b| b & 0x40 != 0));
             prop_assert_eq!(hex_letters(word), marks(|b| b.is_ascii_hexdigit() && !b.is_ascii_digit()));
         }

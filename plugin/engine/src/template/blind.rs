@@ -42,33 +42,30 @@ struct Digits {
     mixed: Option<usize>,
 }
 
-/// An interpreter pays for each operation; a processor for branches that it cannot foresee.
-const IS_INTERPRETED: bool = cfg!(target_arch = "wasm32");
-
 /// Blinds the digits of a line, eight bytes at a time.
 #[inline]
 fn blind_digits(line: &mut [u8]) -> Digits {
     let (chunks, tail) = line.as_chunks_mut::<8>();
-    let (mut controls, mut digit_before, mut mixed, mut from) = (0, 0, 0, 0);
+    let (mut controls, mut digit_before, mut mixed) = (0, 0, None);
     for (place, chunk) in chunks.iter_mut().enumerate() {
         let word = u64::from_le_bytes(*chunk);
         controls |= swar::controls(word);
         let digits = swar::digits(word);
-        if IS_INTERPRETED && digits | digit_before == 0 {
-            continue;
+        if digits | digit_before != 0 {
+            // A digit has `0` in its high and its value in its low four bits.
+            *chunk = (word & !((digits >> 7) * 0x0f)).to_le_bytes();
+            let behind_digits = digits << 8 | digit_before;
+            digit_before = digits >> 56;
+            // Most lines have nothing of the kind, and to tell letters from letters costs more.
+            if swar::letters_and_more(word) & behind_digits != 0
+                && mixed.is_none()
+                && swar::hex_letters(word) & behind_digits != 0
+            {
+                mixed = Some(8 * place);
+            }
         }
-        // A digit has `0` in its high and its value in its low four bits.
-        *chunk = (word & !swar::low_bits(digits)).to_le_bytes();
-        let behind_digits = digits << 8 | digit_before;
-        digit_before = digits >> 56;
-        if IS_INTERPRETED && (mixed != 0 || swar::letters_and_more(word) & behind_digits == 0) {
-            continue;
-        }
-        mixed |= swar::hex_letters(word) & behind_digits;
-        from = if IS_INTERPRETED { 8 * place } else { 0 };
     }
     let (tail_at, mut has_control) = (8 * chunks.len(), controls != 0);
-    let mut mixed = (mixed != 0).then_some(from);
     let mut behind_digit = digit_before != 0;
     for byte in tail {
         has_control |= *byte < b' ';
