@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use host_test::sidecar::events::{bytes, field, request, undo};
 use host_test::sidecar::loaded;
 use host_test::sidecar::proto::{Event, EventWrapper, PushEventsRequest, Value};
-use logtriage_sidecar::Labeller;
+use logtriage_sidecar::{Labeller, MAX_MESSAGE};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use prost::Message;
@@ -194,4 +194,13 @@ fn a_request_that_is_cut_off_passes_as_it_is() {
     }
     let tally = labeller.take_tally();
     assert_eq!((tally.logs, tally.malformed_requests), (0, event.len() as u64 - 1));
+}
+
+/// Logs without a field are twenty times as long with a label; what is held in memory is not.
+#[test]
+fn labels_stop_where_a_request_gets_too_large() {
+    let request = field(1, &field(1, &[])).repeat(2 << 20);
+    let labelled = labelled(&mut labeller(""), &request);
+    let most = MAX_MESSAGE + request.len() + 1_000;
+    assert!((MAX_MESSAGE + 1..most).contains(&labelled.len()), "{}", labelled.len());
 }

@@ -4,6 +4,7 @@ use logtriage_engine::record::{Keys, OnExisting};
 use logtriage_engine::{Event, LabelId, Labels, Stats, Tier};
 use logtriage_files::{Agent, FileError, Loaded, RuleForm};
 
+use crate::MAX_MESSAGE;
 use crate::log::{OurEntry, Scanned, Wrapped, Written};
 use crate::outcome::Members;
 use crate::value::put_map;
@@ -73,7 +74,8 @@ impl Labeller {
     /// milliseconds of a clock that does not run backwards.
     ///
     /// A request that is no protobuf stays as it came, even where only its end is none; the engine
-    /// has seen the events before that.
+    /// has seen the events before that. One that got larger than [`MAX_MESSAGE`] is not labelled to
+    /// its end: nobody takes it.
     pub fn label(&mut self, request: &[u8], now: u64) -> Option<Vec<u8>> {
         let before = self.tally.clone();
         let labelled = self.label_events(request, now);
@@ -119,6 +121,9 @@ impl Labeller {
             let Wire::Bytes(_) = field.value else { return Err(Malformed) };
             if self.label_event(request, &field, now, &mut written).is_err() {
                 self.tally.malformed += 1;
+            }
+            if written.size() > MAX_MESSAGE {
+                break;
             }
         }
         Ok(written.end())

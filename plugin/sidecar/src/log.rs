@@ -83,6 +83,11 @@ impl<'b> Written<'b> {
         Self { request, copied: 0, out: Vec::with_capacity(request.len() + request.len() / 2) }
     }
 
+    /// How much was written so far.
+    pub(crate) fn size(&self) -> usize {
+        self.out.len()
+    }
+
     /// All of it; `None` for the request as it is.
     pub(crate) fn end(mut self) -> Option<Vec<u8>> {
         if self.out.is_empty() {
