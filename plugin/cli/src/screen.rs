@@ -31,7 +31,7 @@ pub fn print(result: &[u8]) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
     match output.write_all(result).and_then(|()| output.flush()) {
         Err(problem) if problem.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Io { file: "output".to_owned(), problem })
+            Err(Failure::Io { file: "standard output".to_owned(), problem })
         }
         _ => Ok(()),
     }

@@ -302,6 +302,10 @@ fn options(args: &Args) -> pipeline::Options {
     pipeline::Options {
         strict: args.strict,
         progress: !args.quiet && std::io::stderr().is_terminal(),
+        output: match &args.output {
+            Some(file) => file.display().to_string(),
+            None => "standard output".to_owned(),
+        },
     }
 }
 

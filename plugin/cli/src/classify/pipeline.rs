@@ -41,6 +41,8 @@ pub struct Options {
     pub strict: bool,
     /// Show a progress bar.
     pub progress: bool,
+    /// What messages call the output.
+    pub output: String,
 }
 
 /// What a run did.
@@ -154,7 +156,7 @@ pub fn run(
 ) -> Result<Report, Failure> {
     let bar = progress_bar(&inputs, options);
     let mut report = Report::default();
-    write(&mut writer, &renderer.head(), &mut report)?;
+    write(&mut writer, &renderer.head(), &mut report, options)?;
     let (mut to_workers, mut from_workers) = (Vec::new(), Vec::new());
     for engine in engines {
         let (batches, work) = sync_channel::<Batch>(QUEUE);
@@ -427,7 +429,7 @@ fn write_all(
         let stops_at = done.problems.first().filter(|_| options.strict);
         let output =
             stops_at.map_or(&*done.output, |problem| &done.output[..problem.output_before]);
-        write(writer, output, report)?;
+        write(writer, output, report, options)?;
         report.pending.add(done.pending);
         if let Some(failure) = done.failure.filter(|_| !report.has_failed) {
             report.has_failed = true;
@@ -451,10 +453,15 @@ fn write_all(
 }
 
 /// Writes at once, unless nobody reads any more: what comes live goes on live.
-fn write(writer: &mut dyn Write, output: &[u8], report: &mut Report) -> Result<(), Failure> {
+fn write(
+    writer: &mut dyn Write,
+    output: &[u8],
+    report: &mut Report,
+    options: &Options,
+) -> Result<(), Failure> {
     match writer.write_all(output).and_then(|()| writer.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => report.stopped = true,
-        Err(problem) => return Err(Failure::Io { file: "output".to_owned(), problem }),
+        Err(problem) => return Err(Failure::Io { file: options.output.clone(), problem }),
         Ok(()) => {}
     }
     Ok(())

@@ -183,7 +183,7 @@ fn an_output_that_cannot_be_written() {
     place.file("a.log", "boom\n".repeat(5000));
     place.classify(&["a.log", "-o", "no/such/dir.jsonl"]).ends(2).says(&["no/such/dir.jsonl: "]);
     if cfg!(target_os = "linux") {
-        place.classify(&["a.log", "-o", "/dev/full"]).ends(2).says(&["No space left"]);
+        place.classify(&["a.log", "-o", "/dev/full"]).ends(2).says(&["/dev/full: No space left"]);
     }
 }
 
